@@ -1,0 +1,129 @@
+/*
+ * recommender.h
+ *		What every recommender is to the rest of the system: a stepwise fit from sequences to named
+ *		tensors, and a score that is a function of a user's history.
+ *
+ * The same bind/score/explain run in evaluation during training (on tensors in memory) and in
+ * serving (on tensors in a mapped file), so a measured quality is the quality that is served.
+ * It stands in core/num because core/rec and core/nn both implement it and may not see each other.
+ */
+#ifndef BM_RECOMMENDER_H
+#define BM_RECOMMENDER_H
+
+#include "core/num/mem.h"
+#include "core/num/pool.h"
+#include "core/num/tensor.h"
+
+/* All users' events in (user, time) order. Codes are dense; items are numbered most frequent first. */
+typedef struct BmSequences
+{
+	size_t nusers;
+	size_t nitems;             /* size of the catalogue; some may have no event here */
+	const size_t *start;       /* (nusers+1) */
+	const uint32_t *item;      /* (start[nusers]) */
+	const int64_t *time;       /* same length; microseconds since any epoch, ascending per user */
+	const uint8_t *event;      /* same length, behaviour code; may be NULL */
+	const float *event_weight; /* (256) weight of a behaviour, >= 0; NULL: all 1 */
+	/* A user's first use[u] events are training data, the later ones are hidden; NULL: all. */
+	const uint32_t *use; /* (nusers) */
+} BmSequences;
+
+/* Number of u's events that a fit may look at. */
+static inline size_t
+bmc_sequence_length(const BmSequences *s, size_t u)
+{
+	size_t n = s->start[u + 1] - s->start[u];
+
+	return s->use && s->use[u] < n ? s->use[u] : n;
+}
+
+static inline float
+bmc_event_weight(const BmSequences *s, size_t e)
+{
+	return s->event && s->event_weight ? s->event_weight[s->event[e]] : 1.0f;
+}
+
+/* One user's past, oldest first; the last entry is the newest event. Only items the model knows. */
+typedef struct BmHistory
+{
+	size_t n;                  /* may be 0: a cold user */
+	const uint32_t *item;      /* (n) codes < nitems */
+	const int64_t *time;       /* (n) or NULL */
+	const uint8_t *event;      /* (n) or NULL */
+	const float *event_weight; /* (256) or NULL */
+} BmHistory;
+
+/* What a fit costs depends on these; for estimates before anything is read or taken. */
+typedef struct BmFitSize
+{
+	size_t nusers;
+	size_t nitems;
+	size_t nevents;
+	size_t nnz; /* distinct (user, item) pairs, or nevents when unknown */
+	int threads;
+} BmFitSize;
+
+/* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */
+typedef struct BmFit
+{
+	const BmSequences *data;
+	const void *options; /* the algorithm's option struct */
+	uint64_t seed;
+	BmPool *pool; /* may be NULL */
+	BmMem *mem;
+	const BmStop *stop;
+
+	void *state;        /* the algorithm's; allocated from mem */
+	int epoch;          /* epochs finished */
+	int epochs;         /* epochs planned; 1 for a one-shot fit */
+	size_t done, total; /* units of work inside the epoch (batches, rows), for progress */
+	double loss;        /* mean loss over the epoch so far; NaN where there is none */
+	char error[160];    /* detail for a failing status, may be empty */
+} BmFit;
+
+typedef struct BmRecommender
+{
+	const char *name;
+	size_t options_size; /* of the option struct */
+	size_t bound_size;   /* of the bound model */
+
+	/* ---- fit ---- */
+	/* Peak bytes that the fit will take from mem, tensors included (an upper bound within 1.5x). */
+	size_t (*fit_bytes)(const BmFitSize *size, const void *options);
+	BmStatus (*fit_begin)(BmFit *fit); /* check options against data; allocate state */
+	/*
+	 * Work for roughly 50 to 200 ms (or poll fit->stop every 50 ms when one step is longer).
+	 * BM_MORE, BM_EPOCH after each epoch but the last, BM_OK when the last work is done.
+	 * After BM_OK or BM_EPOCH the tensors may be asked for.
+	 */
+	BmStatus (*fit_step)(BmFit *fit);
+	/* Append the current weights under prefix; data stays valid until the next step or fit_end. */
+	BmStatus (*fit_tensors)(BmFit *fit, const char *prefix, BmTensors *out);
+	void (*fit_end)(BmFit *fit); /* free everything taken from mem, at any time after begin */
+
+	/* ---- answer; never allocates, never touches OpenBLAS unless blas says so ---- */
+	/* Fill bound (bound_size bytes) from tensors named prefix*; every index in them is checked.
+	 * NULL, or what is wrong ("tensor \"item\" is missing or has another shape"). */
+	const char *(*bind)(void *bound, const BmTensors *t, const char *prefix, size_t nitems);
+	/* Scratch bytes for scoring up to B histories at once. */
+	size_t (*score_bytes)(const void *bound, size_t B);
+	/*
+	 * scores (B, nitems): higher is better, comparable within one row only; finite. fast_blas:
+	 * OpenBLAS may be used (training and bulk), else built-in kernels only (serving).
+	 * An empty history gives all zeros (or the model's own prior where it has one, as popular).
+	 */
+	void (*score)(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+				  bool fast_blas);
+	/*
+	 * share (h->n): how much each history event contributed to item's score; non-negative, sums to
+	 * 1 or is all 0 when nothing did. Exact for linear models; for networks see their file.
+	 */
+	void (*explain)(float *share, const void *bound, const BmHistory *h, uint32_t item,
+					void *scratch);
+	/* scores (nitems): similarity of every item to this one, the item itself -INFINITY; NULL: score of the one-item history. */
+	void (*similar)(float *scores, const void *bound, uint32_t item, void *scratch);
+	/* Name of the (nitems, D) tensor that embeds items, or NULL. */
+	const char *item_embedding;
+} BmRecommender;
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * blend.h
+ *		A weighted sum of recommenders' z-scored scores.
+ */
+#ifndef BM_BLEND_H
+#define BM_BLEND_H
+
+#include "core/num/recommender.h"
+
+#define BM_MAX_BLEND 8
+
+typedef struct BmBlendPart
+{
+	const BmRecommender *algorithm;
+	const void *bound;
+	float weight;
+} BmBlendPart;
+
+typedef struct BmBlend
+{
+	int n;
+	size_t nitems;
+	BmBlendPart part[BM_MAX_BLEND];
+} BmBlend;
+
+extern size_t bmc_blend_score_bytes(const BmBlend *blend, size_t B);
+/* Each part's row is centred and divided by its standard deviation over the items (0 stays 0). */
+extern void bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t B,
+							void *scratch, bool fast_blas);
+/* Weighted mean of the parts' shares, each part weighted by weight * |its z-score of the item|. */
+extern void bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, uint32_t item,
+							  void *scratch);
+/*
+ * Non-negative weights that sum to 1 and maximise NDCG@k on cases, by coordinate search on a
+ * simplex grid of steps of 1/10 over per-case ranks computed once. See rank.h for BmCases.
+ */
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * source.h
+ *		A registered event source: which relation, which columns, which cleaning and session rules.
+ */
+#ifndef BM_SOURCE_H
+#define BM_SOURCE_H
+
+#include "pg/options.h"
+
+/* Cleaning and session rules: keys of behav_source(options => ...). Spec table in source.c. */
+typedef struct BmSourceOptions
+{
+	bool drop_duplicates;           /* default true */
+	int min_item_count;             /* default 1 */
+	int min_user_count;             /* default 1 */
+	double robot_events_per_day;    /* default 5000; mean over active days; 0 = off */
+	double robot_events_per_minute; /* default 120; in any minute; 0 = off */
+	char *min_time;                 /* default '1971-01-01' */
+	char *
+		max_time; /* default 'tomorrow' relative to the newest ... see source.c; NULL = now() + 1 day at reading */
+	double session_gap_minutes; /* default 30 */
+	Jsonb *event_weights;       /* {"view":1,"cart":3,"purchase":5}; default: guessed by name */
+	Jsonb *
+		purchase_events; /* ["purchase","buy"]; default: guessed by name; none named and no event column: every event is one */
+	Jsonb *ignore_events; /* ["search"]; default []: kept out of item sequences */
+} BmSourceOptions;
+
+typedef struct BmSource
+{
+	char *name;
+	char *owner;
+	char *relation;                              /* schema-qualified and quoted, as text */
+	char *user_id, *item_id, *ts;                /* column names, unquoted */
+	char *event, *value, *quantity, *session_id; /* or NULL */
+	char **attributes;
+	int nattributes;
+	char *items;  /* item table, quoted, or NULL */
+	char *preset; /* or NULL */
+	BmSourceOptions options;
+	Oid relid;                         /* resolved now, never stored */
+	Oid user_type, item_type, ts_type; /* resolved now */
+	bool user_int, item_int; /* smallint/integer/bigint: kept as int64, else as text output */
+} BmSource;
+
+/* 42704 with the nearest name when there is none; 42P01/42703 when its relation or columns are gone. */
+extern BmSource *bm_source_load(const char *name);
+/*
+ * SQL expressions for the SELECT list over bm_source's relation: user and item as bigint or text,
+ * time as timestamptz (timestamp, date, timestamptz, and integer/float epoch seconds or milliseconds are accepted).
+ */
+extern char *bm_source_user_expr(const BmSource *s);
+extern char *bm_source_item_expr(const BmSource *s);
+extern char *bm_source_time_expr(const BmSource *s);
+
+#endif

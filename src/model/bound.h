@@ -1,0 +1,43 @@
+/*
+ * bound.h
+ *		A model version bound for answering: tensors (mapped or in memory), item dictionary, parts.
+ */
+#ifndef BM_BOUND_H
+#define BM_BOUND_H
+
+#include "core/rec/blend.h"
+#include "model/registry.h"
+
+typedef struct BmModel
+{
+	BmVersion *version;
+	BmDictView items;
+	BmBlend blend; /* one part for a single algorithm; all answers go through it */
+	const float
+		*popularity; /* (items) time-decayed popularity: tensor "popularity", cold users' answer */
+	const float *support; /* (items) training events: tensor "support" */
+	float event_weight[256];
+	bool purchase[256];
+	int nevents;
+	char **events;       /* behaviour names by code */
+	const void *mapping; /* or NULL */
+	size_t mapping_bytes;
+	MemoryContext context;
+} BmModel;
+
+/*
+ * Bind tensors to algorithms. A single algorithm's tensors carry the prefix "<algorithm>/", a
+ * blend's parts each their own ("seq_rules/", "ease/") beside the tensor "blend_weight" (parts) and
+ * the option "parts" in version->options (names in the same order). XX001 names what is wrong.
+ */
+extern void bm_model_bind(BmModel *model, const BmTensors *tensors);
+/* From the tables into memory of context: evaluation, export, explicit versions. */
+extern BmModel *bm_model_load(const char *model, int version, BmMem *mem, MemoryContext context);
+/*
+ * The deployed version (name NULL: behavmine.default_model, else the only model that is deployed),
+ * from the backend's cache and the mapped file; rights of the current role are checked on the first
+ * use and after every change. Valid until the end of the statement.
+ */
+extern BmModel *bm_model_deployed(const char *name);
+
+#endif
