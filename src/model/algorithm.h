@@ -22,6 +22,9 @@ typedef struct BmAlgorithm
 	bool network; /* fitted in epochs with early stopping; wants BLAS */
 	/* Overwrite options that mean "by size" once the data is known (negatives, length). May be NULL. */
 	void (*settle)(void *options, const BmFitSize *size);
+	/* Rough floating-point operations of one fit, for estimates and for leaving out what would take
+	 * hours. NULL: linear in the events. */
+	double (*work)(const BmFitSize *size, const void *options);
 } BmAlgorithm;
 
 extern const BmAlgorithm *const bm_algorithms[]; /* NULL ends; defined in behavmine.c */

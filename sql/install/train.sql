@@ -1,0 +1,58 @@
+-- Training, evaluation, comparison, jobs.
+
+CREATE FUNCTION @extschema@.behav_train(
+	model text, algorithm text = NULL, source text = NULL, options jsonb = '{}',
+	deploy text = 'if_better', seed bigint = 0, background boolean = false)
+RETURNS TABLE (
+	model text, version int, task text, algorithm text, rows bigint, users bigint, items bigint,
+	epochs int, seconds float8, metric text, value float8, baseline float8, deployed boolean,
+	job bigint, note text)
+AS 'MODULE_PATHNAME', 'behav_train' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1;
+COMMENT ON FUNCTION @extschema@.behav_train(text, text, text, jsonb, text, bigint, boolean) IS
+'Train a recommender on an event source, measure it beside popularity, save it as a version, deploy it if it is better. Without an algorithm the best of those that fit the data is chosen. Example: SELECT * FROM behav_train(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_compare(
+	source text, algorithms text[] = NULL, options jsonb = '{}', seed bigint = 0)
+RETURNS TABLE (
+	algorithm text, chosen boolean, cases bigint, recall float8, ndcg float8, mrr float8,
+	coverage float8, popularity float8, cold_items bigint, cold_users bigint, repeats bigint,
+	seconds float8, bytes bigint, options jsonb, protocol text)
+AS 'MODULE_PATHNAME', 'behav_compare' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 8;
+COMMENT ON FUNCTION @extschema@.behav_compare(text, text[], jsonb, bigint) IS
+'Fit algorithms on the training part of a source and measure them on its test part, side by side; nothing is saved. Example: SELECT algorithm, recall, ndcg, seconds FROM behav_compare(''shop'') ORDER BY ndcg DESC';
+
+CREATE FUNCTION @extschema@.behav_evaluate(
+	model text, version int = NULL, since timestamptz = NULL, options jsonb = '{}')
+RETURNS TABLE (
+	model text, version int, algorithm text, seen_in_training boolean, cases bigint, recall float8,
+	ndcg float8, mrr float8, coverage float8, popularity float8, cold_items bigint,
+	cold_users bigint, repeats bigint, protocol text)
+AS 'MODULE_PATHNAME', 'behav_evaluate' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 2;
+COMMENT ON FUNCTION @extschema@.behav_evaluate(text, int, timestamptz, jsonb) IS
+'Measure a stored version, and popularity beside it, on events after its watermark or on the test part of its source. Example: SELECT * FROM behav_evaluate(''shop'', since => ''2026-01-01'')';
+
+CREATE FUNCTION @extschema@.behav_estimate(source text, algorithm text = NULL, options jsonb = '{}')
+RETURNS TABLE (
+	algorithm text, rows bigint, users bigint, items bigint, bytes bigint, seconds float8, fits boolean)
+AS 'MODULE_PATHNAME', 'behav_estimate' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 8;
+COMMENT ON FUNCTION @extschema@.behav_estimate(text, text, jsonb) IS
+'Rough rows, peak memory and seconds of a training before it is started, and whether it fits behavmine.max_memory. Example: SELECT * FROM behav_estimate(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_cancel(job_id bigint) RETURNS boolean
+AS 'MODULE_PATHNAME', 'behav_cancel' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_cancel(bigint) IS
+'Stop a queued or running background job; false when it has already ended. Example: SELECT behav_cancel(12)';
+
+-- A job that says it runs but has no worker any more (the server was restarted) is lost.
+CREATE VIEW @extschema@.behav_jobs AS
+SELECT j.job_id, j.action, j.model,
+	CASE WHEN j.status = 'running' AND a.pid IS NULL THEN 'lost' ELSE j.status END AS status,
+	j.owner::text AS owner, j.created_at, j.started_at, j.finished_at,
+	CASE WHEN j.status = 'running' THEN a.pid END AS pid, j.message, j.result
+FROM behavmine.job j
+LEFT JOIN pg_catalog.pg_stat_activity a
+	ON a.pid OPERATOR(pg_catalog.=) j.pid AND a.backend_type OPERATOR(pg_catalog.=) 'behavmine job'
+WHERE pg_catalog.pg_has_role(j.owner, 'MEMBER');
+COMMENT ON VIEW @extschema@.behav_jobs IS
+'Background jobs of the roles that you are a member of: queued, running, done, failed, cancelled or lost. Example: SELECT job_id, status, message FROM behav_jobs ORDER BY job_id DESC';
+GRANT SELECT ON @extschema@.behav_jobs TO PUBLIC;

@@ -1,0 +1,35 @@
+/*
+ * choose.h
+ *		Fitting candidate algorithms, each at its best setting, and choosing among them.
+ */
+#ifndef BM_CHOOSE_H
+#define BM_CHOOSE_H
+
+#include "train/fit.h"
+
+#define BM_MAX_CANDIDATES 16
+
+typedef struct BmChoice
+{
+	int n;
+	BmFitted *candidate[BM_MAX_CANDIDATES]; /* best setting of each algorithm, in table order */
+	int best;                               /* index of the best single one on validation */
+	bool blended;                           /* the blend is better than the best single one */
+	BmBlend blend;                          /* the answer: one part, or several */
+	int part[BM_MAX_BLEND];                 /* candidate of each part */
+	BmMetrics valid, test;                  /* of the answer */
+	BmFitted *baseline;                     /* popular; always among the candidates */
+	bool stopped;                           /* max_seconds cut the search short */
+} BmChoice;
+
+/*
+ * Fit every named algorithm (NULL names: those that the data's size allows) at each setting of its
+ * grid on the training part, keep the best setting by NDCG@k on validation, then consider a blend.
+ * "popular" is always fitted. Measures all of them on the test cases. One name: that algorithm is
+ * the answer. force_blend: a blend is the answer even where a single algorithm is as good.
+ */
+extern BmChoice *bm_choose(BmRun *run, const BmSplit *split, const char *const *names, int nnames,
+						   Jsonb *options, bool force_blend);
+extern double bm_work(const BmAlgorithm *algorithm, const BmFitSize *size, const void *settings);
+
+#endif

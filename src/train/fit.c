@@ -1,0 +1,293 @@
+/*
+ * fit.c
+ *		Runs one fit step by step: cancellable, bounded in time, with progress, early stopping and
+ *		the best epoch kept.
+ */
+#include "pg/pg.h"
+
+#include <math.h>
+
+#include "portability/instr_time.h"
+#include "lib/stringinfo.h"
+#include "utils/timestamp.h"
+#include "train/fit.h"
+
+/* A network's training while it is watched on the validation cases. */
+typedef struct Course
+{
+	BmFitted *fitted;
+	const BmCases *cases;
+	double best;    /* validation NDCG@k of the kept weights; -1 before any */
+	int since_best; /* epochs */
+	StringInfoData history;
+	instr_time started;
+} Course;
+
+static double
+seconds_since(instr_time started)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, started);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+bool
+bm_run_late(const BmRun *run)
+{
+	return run->watch->deadline != 0 && GetCurrentTimestamp() >= run->watch->deadline;
+}
+
+void *
+bm_settings(const BmAlgorithm *algorithm, Jsonb *json, const BmFitSize *size)
+{
+	void *settings = palloc0(algorithm->core->options_size);
+
+	bm_options_parse(settings, algorithm->options, json);
+	if (algorithm->settle)
+		algorithm->settle(settings, size);
+	return settings;
+}
+
+BmBlend
+bm_blend_of(const BmFitted *fitted, size_t nitems)
+{
+	BmBlend blend = {1, nitems, {{fitted->algorithm->core, fitted->bound, 1.0f}}};
+
+	return blend;
+}
+
+BmMetrics
+bm_measure(BmRun *run, const BmBlend *blend, const BmCases *cases)
+{
+	BmMetrics metrics;
+
+	bm_check(bmc_evaluate(&metrics, NULL, blend, cases, run->options->k, run->pool, run->mem,
+						  &run->cancel->stop),
+			 "evaluate", NULL);
+	return metrics;
+}
+
+static char *
+prefix_of(const BmFitted *f)
+{
+	return psprintf("%s/", f->algorithm->name);
+}
+
+static size_t
+tensor_bytes(const BmTensors *tensors)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < tensors->n; i++)
+		bytes = bmc_add(bytes, bmc_mul(bmc_tensor_count(&tensors->t[i]), 4));
+	return bytes;
+}
+
+/* The fit's current weights, bound; they belong to the fit until its next step. */
+static void
+bind_current(BmFitted *f)
+{
+	char *prefix = prefix_of(f);
+	const char *wrong;
+
+	f->tensors->n = 0;
+	bm_check(f->algorithm->core->fit_tensors(&f->fit, prefix, f->tensors), "collect weights",
+			 f->fit.error);
+	wrong = f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
+	if (wrong)
+		elog(ERROR, "algorithm \"%s\" produced weights that it cannot use: %s", f->algorithm->name,
+			 wrong);
+	f->bytes = tensor_bytes(f->tensors);
+	pfree(prefix);
+}
+
+/* Copy the current weights into a block of ours, which the bound model then reads. */
+static void
+keep_current(BmFitted *f)
+{
+	char *prefix = prefix_of(f), *at;
+
+	if (f->copy == NULL)
+		f->copy = bmc_alloc(f->run->mem, f->bytes + 64 * (size_t) f->tensors->n, 1);
+	if (f->copy == NULL)
+		bm_check(BM_ENOMEM, "keep the best weights", NULL);
+	at = f->copy;
+	for (int i = 0; i < f->tensors->n; i++)
+	{
+		size_t bytes = bmc_tensor_count(&f->tensors->t[i]) * 4;
+
+		memcpy(at, f->tensors->t[i].data, bytes);
+		f->tensors->t[i].data = at;
+		at += TYPEALIGN(64, bytes);
+	}
+	f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
+	pfree(prefix);
+}
+
+/* After an epoch: measure, note, keep if better. True when training should stop. */
+static bool
+epoch_done(Course *c)
+{
+	BmFitted *f = c->fitted;
+	BmRun *run = f->run;
+	BmTensors *kept = palloc(sizeof(BmTensors));
+	BmBlend blend;
+	BmMetrics metrics;
+	double ndcg;
+	char label[32];
+
+	memcpy(kept, f->tensors, sizeof(BmTensors));
+	bind_current(f);
+	blend = bm_blend_of(f, f->fit.data->nitems);
+	metrics = bm_measure(run, &blend, c->cases);
+	ndcg = BM_MEAN(metrics, ndcg);
+	snprintf(label, sizeof(label), "ndcg@%d", run->options->k);
+	appendStringInfo(&c->history, "%s{\"epoch\":%d,\"loss\":%.7g,\"%s\":%.6f,\"seconds\":%.3f}",
+					 c->history.len > 1 ? "," : "", f->fit.epoch,
+					 isfinite(f->fit.loss) ? f->fit.loss : 0.0, label, ndcg,
+					 seconds_since(c->started));
+	bm_progress_step(f->fit.epoch, f->fit.epochs, f->fit.loss, label, ndcg);
+	if (ndcg > c->best)
+	{
+		keep_current(f);
+		f->valid = metrics;
+		f->epochs = f->fit.epoch;
+		c->best = ndcg;
+		c->since_best = 0;
+	}
+	else
+	{
+		memcpy(f->tensors, kept, sizeof(BmTensors)); /* bound again when the course ends */
+		c->since_best++;
+	}
+	pfree(kept);
+	return c->since_best >= run->options->patience;
+}
+
+/* Step until done, out of patience, or late. False: ended by the clock. */
+static bool
+run_steps(Course *c, int epochs)
+{
+	BmFitted *f = c->fitted;
+	const BmRecommender *core = f->algorithm->core;
+	bool watched = f->algorithm->network && c->cases != NULL;
+
+	for (;;)
+	{
+		BmStatus status = core->fit_step(&f->fit);
+
+		bm_interrupts();
+		if (status != BM_OK && status != BM_MORE && status != BM_EPOCH)
+		{
+			char *doing = psprintf("train algorithm \"%s\"", f->algorithm->name);
+
+			if (status == BM_ESTOP && f->run->watch->timed_out)
+				return false;
+			bm_check(status, doing, f->fit.error[0] ? f->fit.error : NULL);
+		}
+		if (status == BM_MORE)
+		{
+			double part = f->fit.total ? (double) f->fit.done / (double) f->fit.total : 0.0;
+
+			bm_progress_step(f->fit.epoch + part, f->fit.epochs, f->fit.loss, NULL, 0.0);
+		}
+		else if (watched && epoch_done(c))
+			return true;
+		if (status == BM_OK || (epochs > 0 && status == BM_EPOCH && f->fit.epoch >= epochs))
+			return true;
+		if (bm_run_late(f->run))
+			return false;
+	}
+}
+
+static void
+finish(Course *c, bool complete)
+{
+	BmFitted *f = c->fitted;
+	bool watched = f->algorithm->network && c->cases != NULL;
+
+	f->stopped = !complete;
+	if (watched && c->best < 0.0 && !complete && f->fit.done > 0)
+		epoch_done(c); /* out of time inside the first epoch: what there is, measured */
+	if (f->copy)
+	{
+		char *prefix = prefix_of(f);
+
+		f->algorithm->core->fit_end(&f->fit);
+		f->open = false;
+		f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
+		pfree(prefix);
+		return;
+	}
+	bind_current(f);
+	f->epochs = Max(f->fit.epoch, 1);
+	if (c->cases)
+	{
+		BmBlend blend = bm_blend_of(f, f->fit.data->nitems);
+
+		f->valid = bm_measure(f->run, &blend, c->cases);
+	}
+}
+
+BmFitted *
+bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
+	   const BmCases *cases, int epochs)
+{
+	BmFitSize size = bm_fit_size(data, run->threads);
+	BmFitted *f = palloc0(sizeof(BmFitted));
+	Course course = {.fitted = f, .cases = cases, .best = -1.0};
+	bool complete;
+
+	f->algorithm = algorithm;
+	f->settings = settings;
+	f->run = run;
+	f->tensors = palloc0(sizeof(BmTensors));
+	f->bound = palloc0(algorithm->core->bound_size);
+	f->fit.data = data;
+	f->fit.options = settings;
+	f->fit.seed = run->seed;
+	f->fit.pool = run->pool;
+	f->fit.mem = run->mem;
+	/* a network notices the deadline between its short steps, where its weights are whole */
+	f->fit.stop = algorithm->network ? &run->cancel->stop : &run->watch->stop;
+	f->fit.loss = NAN;
+	initStringInfo(&course.history);
+	appendStringInfoChar(&course.history, '[');
+	INSTR_TIME_SET_CURRENT(course.started);
+
+	bm_progress_phase(BM_PHASE_FIT, algorithm->name);
+	bm_check_memory(run->mem, algorithm->core->fit_bytes(&size, settings),
+					psprintf("training algorithm \"%s\"", algorithm->name),
+					"Raise behavmine.max_memory, drop rare items with the source's option "
+					"\"min_item_count\", or choose a lighter algorithm from behav_algorithms().");
+	bm_check(algorithm->core->fit_begin(&f->fit),
+			 psprintf("train algorithm \"%s\"", algorithm->name),
+			 f->fit.error[0] ? f->fit.error : NULL);
+	f->open = true;
+	complete = run_steps(&course, epochs);
+	if (!complete && f->copy == NULL && (!algorithm->network || f->fit.done + f->fit.epoch == 0))
+	{
+		bm_fitted_free(f);
+		return NULL;
+	}
+	finish(&course, complete);
+	f->seconds = seconds_since(course.started);
+	appendStringInfoChar(&course.history, ']');
+	f->history =
+		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(course.history.data)));
+	return f;
+}
+
+void
+bm_fitted_free(BmFitted *f)
+{
+	if (f == NULL)
+		return;
+	if (f->open)
+		f->algorithm->core->fit_end(&f->fit);
+	f->open = false;
+	bmc_free(f->run->mem, f->copy);
+	f->copy = NULL;
+}

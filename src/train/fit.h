@@ -1,0 +1,60 @@
+/*
+ * fit.h
+ *		One algorithm with one setting, fitted, bound and measured.
+ */
+#ifndef BM_FIT_H
+#define BM_FIT_H
+
+#include "model/algorithm.h"
+#include "train/split.h"
+
+/* What every fit of one run shares. */
+typedef struct BmRun
+{
+	BmMem *mem;
+	BmPool *pool;
+	int threads;
+	BmWatch *watch;  /* cancel or max_seconds: for one-shot fits */
+	BmWatch *cancel; /* cancel only: for measuring, and for networks */
+	uint64 seed;
+	const BmTrainOptions *options;
+} BmRun;
+
+typedef struct BmFitted
+{
+	const BmAlgorithm *algorithm;
+	void *settings;     /* the algorithm's option struct, complete */
+	BmTensors *tensors; /* named "<algorithm>/..." */
+	void *bound;
+	int epochs;     /* that the weights took: the best epoch of a network */
+	double seconds; /* of fitting, validation included */
+	size_t bytes;   /* of the tensors */
+	bool stopped;   /* max_seconds ended it early */
+	BmMetrics valid, test;
+	Jsonb *history; /* [{"epoch":1,"loss":..,"ndcg@10":..,"seconds":..}] */
+	BmFit fit;
+	bool open;  /* fit still owns the tensors */
+	void *copy; /* or this block, taken from mem, does */
+	BmRun *run;
+} BmFitted;
+
+/* The sum-over-cases metric as a mean; 0 without cases. */
+#define BM_MEAN(metrics, field) ((metrics).n ? (metrics).field / (double) (metrics).n : 0.0)
+
+/* Settings of algorithm from json (defaults where absent), adapted to the data's size. */
+extern void *bm_settings(const BmAlgorithm *algorithm, Jsonb *json, const BmFitSize *size);
+/*
+ * Fit on data. With cases, a network is measured after each epoch, stops early and keeps its best
+ * epoch, and every algorithm's valid metrics are filled; without, it runs `epochs` epochs (0 = its own
+ * number). NULL when max_seconds ended it before anything could be kept.
+ */
+extern BmFitted *bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings,
+						const BmSequences *data, const BmCases *cases, int epochs);
+extern void bm_fitted_free(BmFitted *fitted); /* NULL is fine */
+/* Metrics of a blend on cases; raises on cancel. */
+extern BmMetrics bm_measure(BmRun *run, const BmBlend *blend, const BmCases *cases);
+extern BmBlend bm_blend_of(const BmFitted *fitted, size_t nitems);
+/* No step may run past the deadline of run->watch; true when it has passed. */
+extern bool bm_run_late(const BmRun *run);
+
+#endif

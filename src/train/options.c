@@ -1,0 +1,40 @@
+/*
+ * options.c
+ *		The option table shared by training, comparison and evaluation.
+ */
+#include "pg/pg.h"
+#include "train/options.h"
+
+#define AT(field) offsetof(BmTrainOptions, field)
+
+const BmOptionSpec bm_train_option_spec[] = {
+	{"split", BM_OPT_ENUM, AT(split), "time", 0, 0, "time|leave_last_out",
+	 "How test data are held out: by a global time split, or each user's last event as in papers."},
+	{"valid_share", BM_OPT_FLOAT, AT(valid_share), "0.1", 0.01, 0.45, NULL,
+	 "Share of the events, by time, on which settings and epochs are chosen."},
+	{"test_share", BM_OPT_FLOAT, AT(test_share), "0.1", 0.01, 0.45, NULL,
+	 "Share of the events, the newest, on which the reported quality is measured."},
+	{"targets_per_user", BM_OPT_INT, AT(targets_per_user), "10", 1, 1000, NULL,
+	 "At most so many events of one user are predicted in each held-out part of a time split."},
+	{"max_cases", BM_OPT_INT, AT(max_cases), "25000", 10, 10000000, NULL,
+	 "At most so many events are predicted in each held-out part, taken evenly."},
+	{"k", BM_OPT_INT, AT(k), "10", 1, 1000, NULL, "Cut-off of the metrics: recall@k, NDCG@k."},
+	{"exclude", BM_OPT_ENUM, AT(exclude), "seen", 0, 0, "nothing|seen|purchased",
+	 "Which items of a history are taken out of the ranking when quality is measured."},
+	{"sampled", BM_OPT_INT, AT(sampled), "0", 0, 100000, NULL,
+	 "Rank against so many random unseen items instead of all; only to compare with papers."},
+	{"refit", BM_OPT_BOOL, AT(refit), "true", 0, 0, NULL,
+	 "Fit the chosen setting once more on all events before it is saved."},
+	{"tune", BM_OPT_BOOL, AT(tune), "true", 0, 0, NULL,
+	 "Try the algorithm's grid of settings when none of its options is given."},
+	{"max_seconds", BM_OPT_FLOAT, AT(max_seconds), "0", 0, 1e7, NULL,
+	 "Stop after so many seconds and keep the best so far; 0 means no bound."},
+	{"patience", BM_OPT_INT, AT(patience), "10", 1, 10000, NULL,
+	 "A network stops after so many epochs without a better validation result."},
+	{"keep_versions", BM_OPT_INT, AT(keep_versions), "2", 0, 1000, NULL,
+	 "So many older versions that are not deployed stay in the tables."},
+	{"candidates", BM_OPT_JSON, AT(candidates), NULL, 0, 0, NULL,
+	 "Array of algorithm names that the default choice tries; null means those that fit the size."},
+	{"since", BM_OPT_TEXT, AT(since), NULL, 0, 0, NULL, "Only events from this time on are read."},
+	{"until", BM_OPT_TEXT, AT(until), NULL, 0, 0, NULL, "Only events before this time are read."},
+	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};

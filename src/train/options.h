@@ -1,0 +1,38 @@
+/*
+ * options.h
+ *		What behav_train, behav_compare and behav_evaluate take beside an algorithm's own options.
+ */
+#ifndef BM_TRAIN_OPTIONS_H
+#define BM_TRAIN_OPTIONS_H
+
+#include "core/rec/rank.h"
+#include "pg/options.h"
+
+typedef enum BmSplitKind
+{
+	BM_SPLIT_TIME = 0,      /* train before t1, validate t1 to t2, test after t2 */
+	BM_SPLIT_LEAVE_LAST_OUT /* each user's last event is the test, the one before the validation */
+} BmSplitKind;
+
+typedef struct BmTrainOptions
+{
+	int split;            /* BmSplitKind */
+	double valid_share;   /* of the events, by time */
+	double test_share;    /* of the events, by time */
+	int targets_per_user; /* at most so many targets a user in each part of a time split */
+	int max_cases;        /* at most so many cases in each part */
+	int k;                /* cut-off of the metrics */
+	int exclude;          /* BmExclude */
+	int sampled;          /* negatives; 0 = rank all items */
+	bool refit;           /* fit the choice once more on everything before it is saved */
+	bool tune;            /* try the algorithm's grid where the caller set none of its options */
+	double max_seconds;   /* 0 = no bound */
+	int patience;         /* epochs without a better validation before a network stops */
+	int keep_versions;    /* undeployed versions that stay */
+	Jsonb *candidates;    /* ["seq_rules","ease"]: what the default choice tries */
+	char *since, *until;  /* only events in [since, until) */
+} BmTrainOptions;
+
+extern const BmOptionSpec bm_train_option_spec[];
+
+#endif

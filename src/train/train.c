@@ -1,0 +1,410 @@
+/*
+ * train.c
+ *		behav_train: read, choose, fit, compare with what is deployed, save, deploy.
+ */
+#include "pg/pg.h"
+
+#include <math.h>
+
+#include "commands/async.h"
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "model/encoder.h"
+#include "train/train.h"
+
+static const char *const deploy_rules[] = {"if_better", "always", "never"};
+
+static Jsonb *
+jsonb_of(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/* ---- begin ---- */
+
+static BmDeployRule
+deploy_rule(const char *word)
+{
+	for (int i = 0; i < lengthof(deploy_rules); i++)
+		if (strcmp(word, deploy_rules[i]) == 0)
+			return (BmDeployRule) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"deploy\" cannot be \"%s\"", word),
+			 errhint("It is one of if_better, always, never.")));
+}
+
+/* Every key must belong to training or to an algorithm that this call may use. */
+static void
+check_options(const char *algorithm, Jsonb *json)
+{
+	const BmOptionSpec *specs[BM_MAX_CANDIDATES + 2];
+	int n = 0;
+
+	specs[n++] = bm_train_option_spec;
+	if (algorithm)
+		specs[n++] = bm_algorithm(algorithm)->options;
+	if (algorithm == NULL || bm_algorithm(algorithm)->core == NULL)
+		for (int i = 0; bm_algorithms[i] && n < lengthof(specs); i++)
+			specs[n++] = bm_algorithms[i]->options;
+	bm_options_check(json, specs, n,
+					 algorithm ? psprintf("algorithm \"%s\"", algorithm) : "training");
+}
+
+BmTraining *
+bm_training_begin(const char *model, const char *algorithm, const char *source, Jsonb *options,
+				  const char *deploy, int64 seed, MemoryContext parent)
+{
+	MemoryContext context =
+		AllocSetContextCreate(parent, "behavmine training", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	BmTraining *t = palloc0(sizeof(BmTraining));
+
+	t->context = context;
+	t->model = pstrdup(model);
+	t->algorithm = algorithm ? pstrdup(algorithm) : NULL;
+	t->source_name = pstrdup(source ? source : model);
+	t->json = options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(options)) : jsonb_of("{}");
+	t->rule = deploy_rule(deploy);
+	t->seed = seed;
+	t->started = GetCurrentTimestamp();
+	check_options(t->algorithm, t->json);
+	bm_options_parse(&t->options, bm_train_option_spec, t->json);
+	bm_mem_init(&t->mem, context);
+	MemoryContextSwitchTo(old);
+	return t;
+}
+
+/* ---- read ---- */
+
+static int64
+time_option(const char *text, int64 dflt)
+{
+	if (text == NULL)
+		return dflt;
+	return DatumGetTimestampTz(DirectFunctionCall3(
+		timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+void
+bm_training_read(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	int64 model_id;
+
+	bm_progress_start(t->model);
+	bm_model_lock(t->model);
+	t->source = bm_source_load(t->source_name);
+	model_id = bm_model_id(t->model, true);
+	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
+		t->incumbent = bm_model_load(t->model, 0, &t->mem, t->context);
+	bm_watch_init(&t->watch, t->options.max_seconds);
+	bm_watch_init(&t->cancel, 0);
+	t->log =
+		bm_log_read(t->source, time_option(t->options.since, PG_INT64_MIN),
+					time_option(t->options.until, PG_INT64_MAX), &t->mem, t->context, &t->cancel);
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- compute ---- */
+
+/* Names of the candidates: the algorithm asked for, the option "candidates", or none (default). */
+static const char **
+candidate_names(const BmTraining *t, int *n)
+{
+	const char **names = palloc(sizeof(char *) * BM_MAX_CANDIDATES);
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue v;
+
+	*n = 0;
+	if (t->algorithm && bm_algorithm(t->algorithm)->core)
+	{
+		names[(*n)++] = t->algorithm;
+		return names;
+	}
+	if (t->options.candidates == NULL)
+		return names;
+	it = JsonbIteratorInit(&t->options.candidates->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM)
+			continue;
+		if (v.type != jbvString || *n == BM_MAX_CANDIDATES)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"candidates\" must be an array of at most %d algorithm names",
+							BM_MAX_CANDIDATES),
+					 errhint("SELECT name FROM behav_algorithms()")));
+		names[(*n)++] = pnstrdup(v.val.string.val, v.val.string.len);
+	}
+	return names;
+}
+
+/* The chosen parts, fitted once more on everything; on a full clock those already fitted stay. */
+static void
+refit(BmTraining *t)
+{
+	BmChoice *c = t->choice;
+
+	for (int i = 0; i < c->blend.n; i++)
+		t->final[i] = c->candidate[c->part[i]];
+	if (!t->options.refit || bm_run_late(&t->run))
+		return;
+	for (int i = 0; i < c->n; i++)
+	{
+		bool used = c->candidate[i] == c->baseline;
+
+		for (int p = 0; p < c->blend.n; p++)
+			used |= c->part[p] == i;
+		if (!used)
+			bm_fitted_free(c->candidate[i]);
+	}
+	for (int i = 0; i < c->blend.n; i++)
+	{
+		BmFitted *f = t->final[i];
+		BmFitted *again =
+			bm_fit(&t->run, f->algorithm, f->settings, &t->split->all, NULL, f->epochs);
+
+		if (again == NULL || again->stopped)
+		{
+			bm_fitted_free(again);
+			for (int p = 0; p <= i; p++)
+				t->final[p] = c->candidate[c->part[p]];
+			return;
+		}
+		again->history = f->history;
+		t->final[i] = again;
+	}
+	t->refitted = true;
+}
+
+/* Cold users' answer: the popular model on all events, as one score per item. */
+static void
+fill_popularity(BmTraining *t)
+{
+	size_t nitems = t->split->all.nitems;
+	BmFitted *popular = bm_fit(&t->run, t->choice->baseline->algorithm,
+							   t->choice->baseline->settings, &t->split->all, NULL, 0);
+	BmHistory nobody = {0};
+	BmBlend blend;
+
+	if (popular == NULL)
+		popular = t->choice->baseline;
+	blend = bm_blend_of(popular, nitems);
+	t->popularity = palloc_extended(nitems * sizeof(float), MCXT_ALLOC_HUGE);
+	t->support = palloc_extended(nitems * sizeof(float), MCXT_ALLOC_HUGE);
+	blend.part[0].algorithm->score(
+		t->popularity, blend.part[0].bound, &nobody, 1,
+		palloc(blend.part[0].algorithm->score_bytes(blend.part[0].bound, 1)), false);
+	for (size_t i = 0; i < nitems; i++)
+		t->support[i] = (float) t->log->item_count[i];
+}
+
+static void
+collect_tensors(BmTraining *t)
+{
+	BmBlend *blend = &t->choice->blend;
+	size_t nitems = t->split->all.nitems, nparts = blend->n;
+
+	t->tensors = palloc0(sizeof(BmTensors));
+	for (int i = 0; i < blend->n; i++)
+		for (int j = 0; j < t->final[i]->tensors->n; j++)
+		{
+			const BmTensor *x = &t->final[i]->tensors->t[j];
+
+			if (!bmc_tensors_add(t->tensors, NULL, x->name, x->dtype, x->data, x->ndim, x->shape))
+				elog(ERROR, "too many tensors in one version");
+		}
+	t->weight = palloc(sizeof(float) * nparts);
+	for (int i = 0; i < blend->n; i++)
+		t->weight[i] = blend->part[i].weight;
+	if (!bmc_tensors_add(t->tensors, NULL, "popularity", BM_F32, t->popularity, 1, &nitems) ||
+		!bmc_tensors_add(t->tensors, NULL, "support", BM_F32, t->support, 1, &nitems) ||
+		(t->choice->blended &&
+		 !bmc_tensors_add(t->tensors, NULL, "blend_weight", BM_F32, t->weight, 1, &nparts)))
+		elog(ERROR, "too many tensors in one version");
+}
+
+static void
+fill_version(BmTraining *t)
+{
+	BmVersion *v = &t->version;
+	BmFitted *lead = t->final[0];
+
+	v->model = t->model;
+	v->source = t->source_name;
+	v->algorithm = t->choice->blended ? "blend" : pstrdup(lead->algorithm->name);
+	v->options = bm_choice_options(t->choice);
+	v->encoder = bm_encoder_jsonb(t->source->user_int, t->source->item_int, &t->log->events.view,
+								  t->log->event_weight, t->log->purchase);
+	v->seed = t->seed;
+	v->rows = (int64) t->log->n;
+	v->users = t->log->users.view.n;
+	v->items = t->log->items.view.n;
+	for (int i = 0; i < t->choice->blend.n; i++)
+	{
+		v->epochs = Max(v->epochs, t->final[i]->epochs);
+		if (t->final[i]->algorithm->network)
+			lead = t->final[i];
+	}
+	v->history = lead->history;
+	v->metric = psprintf("ndcg@%d", t->options.k);
+	v->value = BM_MEAN(t->choice->test, ndcg);
+	v->baseline = BM_MEAN(t->choice->baseline->test, ndcg);
+	v->metrics = bm_training_metrics(t);
+	v->cleaning = bm_cleaning_jsonb(&t->log->cleaning);
+	v->watermark = t->refitted                       ? t->log->last
+				   : t->split->kind == BM_SPLIT_TIME ? t->split->valid_from - 1
+													 : t->log->last;
+}
+
+void
+bm_training_split(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	t->run = (BmRun){.mem = &t->mem,
+					 .watch = &t->watch,
+					 .cancel = &t->cancel,
+					 .seed = (uint64) t->seed,
+					 .options = &t->options};
+	t->split = bm_split(t->log, &t->options, &t->mem, t->run.seed);
+	t->run.pool = bm_pool_open(t->context, bm_threads(), true);
+	t->run.threads = bmc_pool_threads(t->run.pool);
+	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_choose(BmTraining *t, const char *const *names, int n)
+{
+	MemoryContext old;
+
+	bm_training_split(t);
+	old = MemoryContextSwitchTo(t->context);
+	t->choice = bm_choose(&t->run, t->split, names, n, t->json,
+						  t->algorithm && bm_algorithm(t->algorithm)->core == NULL);
+	t->version.value = BM_MEAN(t->choice->test, ndcg);
+	t->version.baseline = BM_MEAN(t->choice->baseline->test, ndcg);
+	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_compute(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	const char **names;
+	int n;
+
+	names = candidate_names(t, &n);
+	bm_training_choose(t, names, n);
+	if (t->rule == BM_DEPLOY_IF_BETTER)
+		t->deploy = bm_beats_incumbent(t, &t->note);
+	else
+	{
+		t->deploy = t->rule == BM_DEPLOY_ALWAYS;
+		t->note = pstrdup(t->deploy ? "deploy => 'always'" : "deploy => 'never'");
+	}
+	refit(t);
+	fill_popularity(t);
+	collect_tensors(t);
+	fill_version(t);
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- save ---- */
+
+void
+bm_training_save(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	StringInfoData s;
+
+	bm_progress_phase(BM_PHASE_SAVE, NULL);
+	t->version.seconds = (GetCurrentTimestamp() - t->started) / 1e6;
+	bm_version_save(&t->version, t->tensors, &t->log->items.view, t->log->item_count);
+	if (t->deploy)
+		bm_deploy(t->version.model_id, t->version.version);
+	t->deployed = t->deploy;
+	bm_version_prune(t->version.model_id, t->options.keep_versions);
+	initStringInfo(&s);
+	appendStringInfoString(&s, "{\"event\":\"trained\",\"model\":");
+	escape_json(&s, t->model);
+	appendStringInfo(&s, ",\"version\":%d,\"deployed\":%s}", t->version.version,
+					 t->deployed ? "true" : "false");
+	Async_Notify("behavmine", s.data);
+	bm_progress_end();
+	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_end(BmTraining *t)
+{
+	MemoryContextDelete(t->context);
+}
+
+/* ---- SQL ---- */
+
+static void
+emit_row(FunctionCallInfo fcinfo, const BmTraining *t, int64 job)
+{
+	const BmVersion *v = &t->version;
+	Datum values[15];
+	bool nulls[15] = {false};
+
+	values[0] = bm_text_datum(t->model);
+	values[1] = Int32GetDatum(v->version);
+	values[2] = bm_text_datum("recommend");
+	values[3] = job ? (Datum) 0 : bm_text_datum(v->algorithm);
+	values[4] = Int64GetDatum(v->rows);
+	values[5] = Int64GetDatum(v->users);
+	values[6] = Int64GetDatum(v->items);
+	values[7] = Int32GetDatum(v->epochs);
+	values[8] = Float8GetDatum(v->seconds);
+	values[9] = job ? (Datum) 0 : bm_text_datum(v->metric);
+	values[10] = Float8GetDatum(v->value);
+	values[11] = Float8GetDatum(v->baseline);
+	values[12] = BoolGetDatum(t->deployed);
+	values[13] = Int64GetDatum(job);
+	nulls[13] = job == 0;
+	values[14] = bm_text_datum(job ? psprintf("job " INT64_FORMAT " starts when this transaction "
+											  "commits; see behav_jobs",
+											  job)
+								   : t->note);
+	if (job)
+		for (int i = 1; i < 13; i++)
+			nulls[i] = i != 2;
+	bm_srf_row(fcinfo, values, nulls);
+}
+
+/*
+ * behav_train(model text, algorithm text, source text, options jsonb, deploy text, seed bigint,
+ * background boolean): one row with the new version.
+ */
+BM_FUNCTION(behav_train);
+Datum
+behav_train(PG_FUNCTION_ARGS)
+{
+	char *model = bm_arg_text(fcinfo, 0, "model");
+	char *deploy = PG_ARGISNULL(4) ? "if_better" : bm_arg_text(fcinfo, 4, "deploy");
+	BmTraining *t;
+	int64 job = 0;
+
+	bm_srf_begin(fcinfo);
+	t = bm_training_begin(model, bm_arg_text_or_null(fcinfo, 1), bm_arg_text_or_null(fcinfo, 2),
+						  PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3), deploy,
+						  PG_ARGISNULL(5) ? 0 : PG_GETARG_INT64(5), CurrentMemoryContext);
+	if (bm_arg_bool_or(fcinfo, 6, false))
+		job = bm_background_train(t);
+	else
+	{
+		bm_training_read(t);
+		bm_training_compute(t);
+		bm_training_save(t);
+	}
+	emit_row(fcinfo, t, job);
+	bm_training_end(t);
+	return (Datum) 0;
+}

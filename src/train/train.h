@@ -1,0 +1,82 @@
+/*
+ * train.h
+ *		One training from request to saved version, in three phases, so that a background worker can
+ *		commit between them and hold no snapshot while it computes.
+ */
+#ifndef BM_TRAIN_H
+#define BM_TRAIN_H
+
+#include "model/bound.h"
+#include "train/choose.h"
+
+typedef enum BmDeployRule
+{
+	BM_DEPLOY_IF_BETTER = 0,
+	BM_DEPLOY_ALWAYS,
+	BM_DEPLOY_NEVER
+} BmDeployRule;
+
+typedef struct BmTraining
+{
+	/* the request */
+	char *model;
+	char *algorithm; /* NULL: choose */
+	char *source_name;
+	Jsonb *json;
+	BmDeployRule rule;
+	int64 seed;
+
+	/* the run */
+	MemoryContext context; /* holds everything below */
+	BmMem mem;
+	BmWatch watch, cancel;
+	BmTrainOptions options;
+	BmSource *source;
+	BmLog *log;
+	BmModel *incumbent; /* the deployed version, or NULL */
+	BmSplit *split;
+	BmRun run;
+	BmChoice *choice;
+	TimestampTz started;
+
+	/* the outcome */
+	BmFitted *final[BM_MAX_BLEND]; /* parts as they will be saved */
+	float *popularity, *support, *weight;
+	BmTensors *tensors;
+	BmVersion version;
+	bool refitted;
+	bool deploy; /* decided by the rule */
+	bool deployed;
+	char *note;
+} BmTraining;
+
+/* Check names, options and rule; nothing is read yet. Makes a context under parent. */
+extern BmTraining *bm_training_begin(const char *model, const char *algorithm, const char *source,
+									 Jsonb *options, const char *deploy, int64 seed,
+									 MemoryContext parent);
+extern void bm_training_read(BmTraining *t);    /* needs a snapshot; takes the model's lock */
+extern void bm_training_compute(BmTraining *t); /* touches no table */
+extern void bm_training_save(BmTraining *t);    /* needs a snapshot; writes, deploys, prunes */
+extern void bm_training_end(BmTraining *t);
+/* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
+extern void bm_training_split(BmTraining *t);
+extern void bm_training_choose(BmTraining *t, const char *const *names, int n);
+
+/* outcome.c: {"cases":..,"recall@10":..,...}; all measurements; the chosen options. */
+extern char *bm_metrics_json(const BmMetrics *m, int k, size_t nitems);
+extern Jsonb *bm_training_metrics(const BmTraining *t);
+extern Jsonb *bm_choice_options(const BmChoice *c);
+
+/* incumbent.c: metrics of a bound version (or of another blend in its codes) on this log's cases. */
+extern BmMetrics bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *blend,
+								  const BmCases *cases);
+/*
+ * Should the new version take the place of the deployed one? Compared on the same rows where the
+ * deployed one has not seen them, else by the lift over popularity. note says which.
+ */
+extern bool bm_beats_incumbent(BmTraining *t, char **note);
+
+/* background.c: start a worker for this request once the caller's transaction commits; its job id. */
+extern int64 bm_background_train(const BmTraining *t);
+
+#endif
