@@ -52,7 +52,9 @@ SELECT j.job_id, j.action, j.model,
 FROM behavmine.job j
 LEFT JOIN pg_catalog.pg_stat_activity a
 	ON a.pid OPERATOR(pg_catalog.=) j.pid AND a.backend_type OPERATOR(pg_catalog.=) 'behavmine job'
-WHERE pg_catalog.pg_has_role(j.owner, 'MEMBER');
+WHERE EXISTS (
+	SELECT FROM pg_catalog.pg_roles r
+	WHERE r.rolname OPERATOR(pg_catalog.=) j.owner AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
 COMMENT ON VIEW @extschema@.behav_jobs IS
 'Background jobs of the roles that you are a member of: queued, running, done, failed, cancelled or lost. Example: SELECT job_id, status, message FROM behav_jobs ORDER BY job_id DESC';
 GRANT SELECT ON @extschema@.behav_jobs TO PUBLIC;
