@@ -5,8 +5,25 @@
 #ifndef BM_COMPAT_H
 #define BM_COMPAT_H
 
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+
 #if PG_VERSION_NUM < 140000
 #error "behavmine needs PostgreSQL 14 or newer"
+#endif
+
+/* Refuse settings behavmine.<anything> that nobody defined. */
+#if PG_VERSION_NUM >= 150000
+#define bm_reserve_prefix(prefix) MarkGUCPrefixReserved(prefix)
+#else
+#define bm_reserve_prefix(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* The i-th (1-based) backend of this session's snapshot of all backends, or NULL. */
+#if PG_VERSION_NUM >= 160000
+#define bm_backend_status(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define bm_backend_status(i) pgstat_fetch_stat_local_beentry(i)
 #endif
 
 #endif
