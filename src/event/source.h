@@ -16,14 +16,14 @@ typedef struct BmSourceOptions
 	double robot_events_per_day;    /* default 5000; mean over active days; 0 = off */
 	double robot_events_per_minute; /* default 120; in any minute; 0 = off */
 	char *min_time;                 /* default '1971-01-01' */
-	char *
-		max_time; /* default 'tomorrow' relative to the newest ... see source.c; NULL = now() + 1 day at reading */
-	double session_gap_minutes; /* default 30 */
-	Jsonb *event_weights;       /* {"view":1,"cart":3,"purchase":5}; default: guessed by name */
-	Jsonb *
-		purchase_events; /* ["purchase","buy"]; default: guessed by name; none named and no event column: every event is one */
-	Jsonb *ignore_events; /* ["search"]; default []: kept out of item sequences */
+	char *max_time;                 /* default NULL: a day after the reading transaction began */
+	double session_gap_minutes;     /* default 30 */
+	Jsonb *event_weights;           /* {"view":1,"cart":3,"purchase":5}; default: by name */
+	Jsonb *purchase_events;         /* ["purchase","buy"]; default: by name; no event column: all */
+	Jsonb *ignore_events;           /* ["search"]; default []: kept out of item sequences */
 } BmSourceOptions;
+
+extern const BmOptionSpec bm_source_options[];
 
 typedef struct BmSource
 {
@@ -38,12 +38,14 @@ typedef struct BmSource
 	char *preset; /* or NULL */
 	BmSourceOptions options;
 	Oid relid;                         /* resolved now, never stored */
-	Oid user_type, item_type, ts_type; /* resolved now */
+	Oid user_type, item_type, ts_type; /* resolved now; a domain's base type */
 	bool user_int, item_int; /* smallint/integer/bigint: kept as int64, else as text output */
 } BmSource;
 
 /* 42704 with the nearest name when there is none; 42P01/42703 when its relation or columns are gone. */
 extern BmSource *bm_source_load(const char *name);
+/* Find the columns and their types once relation and relid are set; what is wrong is an error. */
+extern void bm_source_resolve(BmSource *s);
 /*
  * SQL expressions for the SELECT list over bm_source's relation: user and item as bigint or text,
  * time as timestamptz (timestamp, date, timestamptz, and integer/float epoch seconds or milliseconds are accepted).
@@ -51,5 +53,18 @@ extern BmSource *bm_source_load(const char *name);
 extern char *bm_source_user_expr(const BmSource *s);
 extern char *bm_source_item_expr(const BmSource *s);
 extern char *bm_source_time_expr(const BmSource *s);
+
+/* Smallint, integer or bigint. */
+extern bool bm_type_is_int(Oid type);
+/* Can a column of this type be a time? */
+extern bool bm_type_is_time(Oid type);
+/* The relation's columns in order, dropped ones left out. */
+extern char **bm_relation_columns(Oid relid, int *n);
+/* Schema-qualified and quoted; a temporary relation as pg_temp.name. */
+extern char *bm_relation_name(Oid relid);
+/* Does a valid index begin with the user's column and go on with the time's? */
+extern bool bm_source_has_index(const BmSource *s);
+/* The statement that makes it, or NULL for what cannot have one (a view, a foreign table). */
+extern char *bm_source_index_statement(const BmSource *s);
 
 #endif

@@ -1,0 +1,526 @@
+/*
+ * clean.c
+ *		From chunks to the log: sorted, cleaned, with canonical codes. Second half of bm_log_read.
+ *
+ * Columns are flattened, sorted and permuted one at a time, each freed as soon as it is consumed,
+ * so the peak stays near 30 bytes an event. The result does not depend on the order of arrival:
+ * users are numbered by key, items by count and key, and ties in time are broken by hashes of keys.
+ */
+#include "event/read.h"
+
+#include <math.h>
+
+#include "core/num/rng.h"
+#include "core/num/sort.h"
+#include "utils/timestamp.h"
+
+#define PREFETCH_AHEAD 16
+
+typedef struct Cleaner
+{
+	BmReader *r;
+	BmLog *log;
+	BmMem *mem;
+	size_t nusers;       /* in the order of keys, before the last renumbering */
+	uint32_t *user_code; /* (users) arrival -> order of keys */
+	uint64_t *item_hash; /* (items) of the key */
+	uint8_t rank[256];   /* behaviours in order of weight */
+} Cleaner;
+
+static void
+check(const Cleaner *c, BmStatus status)
+{
+	bm_read_check(status, c->r);
+}
+
+static void *
+take(const Cleaner *c, size_t n, size_t size)
+{
+	void *block = bmc_alloc(c->mem, n, size);
+
+	if (!block)
+		check(c, BM_ENOMEM);
+	return block;
+}
+
+static void *
+take0(const Cleaner *c, size_t n, size_t size)
+{
+	void *block = bmc_alloc0(c->mem, n, size);
+
+	if (!block)
+		check(c, BM_ENOMEM);
+	return block;
+}
+
+/* ---- flatten and sort ---- */
+
+/* A hash of an item's key: the same whatever its code. */
+static uint64_t
+key_hash(const BmDictView *d, uint32_t code)
+{
+	uint64_t h = UINT64_C(0x452821e638d01377);
+
+	if (d->kind == BM_KEY_INT)
+		return bmc_mix64((uint64_t) d->key[code]);
+	for (uint64_t i = d->offset[code]; i < d->offset[code + 1]; i++)
+		h = (h ^ (unsigned char) d->blob[i]) * UINT64_C(0x100000001b3);
+	return bmc_mix64(h);
+}
+
+/* Is behaviour a before b: lighter first, then by name. */
+static bool
+behaviour_before(const Cleaner *c, uint32_t a, uint32_t b)
+{
+	const BmReader *r = c->r;
+
+	if (r->behaviour[a].weight != r->behaviour[b].weight)
+		return r->behaviour[a].weight < r->behaviour[b].weight;
+	return strcmp(bm_dict_text(&r->events.view, a), bm_dict_text(&r->events.view, b)) < 0;
+}
+
+/* Users' canonical codes, items' hashes, behaviours' ranks. */
+static void
+prepare_codes(Cleaner *c)
+{
+	BmReader *r = c->r;
+	uint32_t nitems = r->items.view.n, nevents = r->events.view.n;
+
+	c->nusers = r->users.view.n;
+	c->user_code = take(c, c->nusers, sizeof(uint32_t));
+	check(c, bmc_dict_order(&r->users, NULL, NULL, c->user_code));
+	c->item_hash = take(c, nitems, sizeof(uint64_t));
+	for (uint32_t i = 0; i < nitems; i++)
+		c->item_hash[i] = key_hash(&r->items.view, i);
+	for (uint32_t a = 0; a < nevents; a++)
+	{
+		int rank = 0;
+
+		for (uint32_t b = 0; b < nevents; b++)
+			rank += b != a && behaviour_before(c, b, a);
+		c->rank[a] = (uint8_t) rank;
+	}
+}
+
+/*
+ * Order among one user's events at one time: pseudo-random by user, item and time, the behaviours
+ * of one item in order of weight. So no pattern appears that the data does not have.
+ */
+static inline uint64_t
+tie_of(const Cleaner *c, uint32_t user, uint32_t item, int64_t time, uint8_t event)
+{
+	uint64_t h = bmc_mix64(c->item_hash[item] ^ bmc_mix64((uint64_t) time + user));
+
+	return (h & ~UINT64_C(255)) | c->rank[event];
+}
+
+/* The chunks as flat columns, users in canonical codes, and the ties. The chunks are gone after. */
+static void
+flatten(Cleaner *c, uint32_t *user, uint64_t *tie)
+{
+	BmReader *r = c->r;
+	BmLog *log = c->log;
+	size_t at = 0;
+
+	for (size_t k = 0; k < r->nchunks; k++)
+	{
+		BmChunk *chunk = &r->chunks[k];
+
+		for (size_t i = 0; i < chunk->n; i++)
+		{
+			uint8_t event = chunk->event ? chunk->event[i] : 0;
+
+			user[at + i] = c->user_code[chunk->user[i]];
+			tie[at + i] = tie_of(c, user[at + i], chunk->item[i], chunk->time[i], event);
+		}
+		memcpy(log->time + at, chunk->time, chunk->n * sizeof(int64_t));
+		bmc_free(c->mem, chunk->user);
+		bmc_free(c->mem, chunk->time);
+		chunk->user = NULL;
+		chunk->time = NULL;
+		at += chunk->n;
+		bm_interrupts();
+	}
+}
+
+/* Events' places in the chunks: all chunks but the last are full. */
+static inline const BmChunk *
+chunk_of(const BmReader *r, uint32_t e)
+{
+	return &r->chunks[e / BM_CHUNK_ROWS];
+}
+
+/* Items and behaviours in sorted order, straight out of the chunks, which are freed. */
+static void
+gather_codes(Cleaner *c, const uint32_t *order)
+{
+	BmReader *r = c->r;
+	BmLog *log = c->log;
+	size_t n = r->n;
+
+	log->item = take(c, n, sizeof(uint32_t));
+	log->event = r->has_event ? take(c, n, 1) : NULL;
+	for (size_t i = 0; i < n; i++)
+	{
+		const BmChunk *chunk = chunk_of(r, order[i]);
+		size_t at = order[i] % BM_CHUNK_ROWS;
+
+		if (i + PREFETCH_AHEAD < n)
+		{
+			uint32_t e = order[i + PREFETCH_AHEAD];
+
+			__builtin_prefetch(&chunk_of(r, e)->item[e % BM_CHUNK_ROWS]);
+		}
+		log->item[i] = chunk->item[at];
+		if (log->event)
+			log->event[i] = chunk->event[at];
+		if (i % BM_CHUNK_ROWS == 0)
+			bm_interrupts();
+	}
+	for (size_t k = 0; k < r->nchunks; k++)
+	{
+		bmc_free(c->mem, r->chunks[k].item);
+		bmc_free(c->mem, r->chunks[k].event);
+		r->chunks[k].item = NULL;
+		r->chunks[k].event = NULL;
+	}
+}
+
+static void
+gather_times(Cleaner *c, const uint32_t *order)
+{
+	BmLog *log = c->log;
+	size_t n = c->r->n;
+	int64_t *sorted = take(c, n, sizeof(int64_t));
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i + PREFETCH_AHEAD < n)
+			__builtin_prefetch(&log->time[order[i + PREFETCH_AHEAD]]);
+		sorted[i] = log->time[order[i]];
+		if (i % BM_CHUNK_ROWS == 0)
+			bm_interrupts();
+	}
+	bmc_free(c->mem, log->time);
+	log->time = sorted;
+}
+
+/* Chunks to columns in the order of (user, time, tie). */
+static void
+sort_events(Cleaner *c)
+{
+	BmReader *r = c->r;
+	BmLog *log = c->log;
+	uint32_t *user, *order;
+	uint64_t *tie;
+
+	log->time = take(c, r->n, sizeof(int64_t));
+	user = take(c, r->n, sizeof(uint32_t));
+	tie = take(c, r->n, sizeof(uint64_t));
+	flatten(c, user, tie);
+	bmc_free(c->mem, c->item_hash);
+	bmc_free(c->mem, c->user_code);
+
+	order = take(c, r->n, sizeof(uint32_t));
+	log->start = take(c, c->nusers + 1, sizeof(size_t));
+	check(c, bmc_sort_events(order, log->start, user, log->time, tie, r->n, c->nusers, c->mem,
+							 r->watch ? &r->watch->stop : NULL));
+	bmc_free(c->mem, tie);
+	bmc_free(c->mem, user);
+	gather_times(c, order);
+	gather_codes(c, order);
+	bmc_free(c->mem, order);
+	log->n = r->n;
+}
+
+/* ---- cleaning rules, each one pass over the sorted columns ---- */
+
+/* Does event e survive? kept: events of this user kept so far, the last of them at to - 1. */
+typedef bool (*KeepFn)(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept,
+					   const void *arg);
+
+/* Keep what keep says, in place; returns how many events went. */
+static inline size_t
+compact(Cleaner *c, KeepFn keep, const void *arg)
+{
+	BmLog *log = c->log;
+	size_t to = 0, from = 0, before = log->n;
+
+	for (size_t u = 0; u < c->nusers; u++)
+	{
+		size_t begin = to, end = log->start[u + 1];
+
+		log->start[u] = to;
+		for (; from < end; from++)
+		{
+			if (!keep(c, u, from, to, to - begin, arg))
+				continue;
+			log->item[to] = log->item[from];
+			log->time[to] = log->time[from];
+			if (log->event)
+				log->event[to] = log->event[from];
+			to++;
+		}
+		if ((u & 0xfff) == 0)
+			bm_interrupts();
+	}
+	log->start[c->nusers] = log->n = to;
+	return before - to;
+}
+
+/* Duplicates are neighbours, because their ties are equal. */
+static bool
+keep_first(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept, const void *arg)
+{
+	const BmLog *log = c->log;
+
+	return kept == 0 || log->time[to - 1] != log->time[e] || log->item[to - 1] != log->item[e] ||
+		   (log->event && log->event[to - 1] != log->event[e]);
+}
+
+/* Whole days of an event's time since 2000, in UTC. */
+static inline int64
+day_of(int64 t)
+{
+	return t >= 0 ? t / USECS_PER_DAY : -((USECS_PER_DAY - 1 - t) / USECS_PER_DAY);
+}
+
+/*
+ * Rates that no person reaches: events per active day on the mean, or events within any minute.
+ * Purchases do not count towards the minute (a basket is one act), nor does it apply where times
+ * are whole minutes or days, which would pile events up by themselves.
+ */
+static bool
+is_robot(const Cleaner *c, size_t u)
+{
+	const BmLog *log = c->log;
+	const BmReader *r = c->r;
+	double per_day = r->source->options.robot_events_per_day;
+	double per_minute = r->coarse ? 0 : r->source->options.robot_events_per_minute;
+	size_t start = log->start[u], end = log->start[u + 1], oldest = start;
+	size_t days = 0, in_window = 0;
+
+	if (per_day > 0 && (double) (end - start) > per_day)
+	{
+		for (size_t e = start; e < end; e++)
+			days += e == start || day_of(log->time[e]) != day_of(log->time[e - 1]);
+		if ((double) (end - start) > per_day * (double) days)
+			return true;
+	}
+	if (per_minute <= 0 || (double) (end - start) <= per_minute)
+		return false;
+	for (size_t e = start; e < end; e++)
+	{
+		if (log->event ? r->behaviour[log->event[e]].purchase : log->purchase[0])
+			continue;
+		in_window++;
+		for (; log->time[oldest] <= log->time[e] - USECS_PER_MINUTE; oldest++)
+			in_window -=
+				!(log->event ? r->behaviour[log->event[oldest]].purchase : log->purchase[0]);
+		if ((double) in_window > per_minute)
+			return true;
+	}
+	return false;
+}
+
+static bool
+keep_user(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept, const void *arg)
+{
+	return !((const bool *) arg)[user];
+}
+
+static bool
+keep_item(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept, const void *arg)
+{
+	return ((const uint32_t *) arg)[c->log->item[e]] >=
+		   (uint32_t) c->r->source->options.min_item_count;
+}
+
+static void
+drop_robots(Cleaner *c)
+{
+	BmCleaning *count = &c->log->cleaning;
+	bool *robot = take0(c, c->nusers, sizeof(bool));
+
+	for (size_t u = 0; u < c->nusers; u++)
+	{
+		robot[u] = is_robot(c, u);
+		count->robot_users += robot[u];
+		if ((u & 0xfff) == 0)
+			bm_interrupts();
+	}
+	if (count->robot_users > 0)
+		count->robots = compact(c, keep_user, robot);
+	bmc_free(c->mem, robot);
+}
+
+/* (items) events per item, by the codes of now. */
+static void
+count_items(const Cleaner *c, uint32_t *count)
+{
+	const BmLog *log = c->log;
+
+	memset(count, 0, c->r->items.view.n * sizeof(uint32_t));
+	for (size_t e = 0; e < log->n; e++)
+		count[log->item[e]]++;
+}
+
+/* Drop items, then users, with too few events, until neither rule finds any: a (user, item) core. */
+static void
+drop_rare(Cleaner *c)
+{
+	const BmSourceOptions *o = &c->r->source->options;
+	BmCleaning *count = &c->log->cleaning;
+	uint32_t *of_item;
+	bool *rare;
+	size_t items, users;
+
+	if (o->min_item_count <= 1 && o->min_user_count <= 1)
+		return;
+	of_item = take(c, c->r->items.view.n, sizeof(uint32_t));
+	rare = take(c, c->nusers, sizeof(bool));
+	do
+	{
+		count_items(c, of_item);
+		items = compact(c, keep_item, of_item);
+		for (size_t u = 0; u < c->nusers; u++)
+			rare[u] = c->log->start[u + 1] - c->log->start[u] < (size_t) o->min_user_count;
+		users = compact(c, keep_user, rare);
+		count->rare_items += items;
+		count->rare_users += users;
+	} while (users > 0 && c->log->n > 0 && o->min_item_count > 1);
+	bmc_free(c->mem, rare);
+	bmc_free(c->mem, of_item);
+}
+
+/* ---- canonical codes ---- */
+
+/* Users that kept no event go; the others close up, in the order of their keys. */
+static void
+renumber_users(Cleaner *c)
+{
+	BmLog *log = c->log;
+	size_t to = 0;
+	bool *keep = take(c, c->nusers, sizeof(bool));
+	uint32_t *code = NULL;
+
+	for (size_t u = 0; u < c->nusers; u++)
+	{
+		keep[u] = log->start[u + 1] > log->start[u];
+		if (keep[u])
+			log->start[to++] = log->start[u];
+	}
+	log->start[to] = log->n;
+	if (to < c->nusers)
+	{
+		code = take(c, c->nusers, sizeof(uint32_t));
+		check(c, bmc_dict_order(&c->r->users, NULL, keep, code));
+		bmc_free(c->mem, code);
+	}
+	c->nusers = to;
+	bmc_free(c->mem, keep);
+}
+
+/* Items by events, most first, then by key; item_count follows. */
+static void
+renumber_items(Cleaner *c)
+{
+	BmLog *log = c->log;
+	uint32_t n = c->r->items.view.n, kept = 0;
+	uint32_t *count = take(c, n, sizeof(uint32_t));
+	uint32_t *code = take(c, n, sizeof(uint32_t));
+	bool *keep = take(c, n, sizeof(bool));
+
+	count_items(c, count);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		keep[i] = count[i] > 0;
+		kept += keep[i];
+	}
+	check(c, bmc_dict_order(&c->r->items, count, keep, code));
+	log->item_count = take0(c, kept, sizeof(uint32_t));
+	for (uint32_t i = 0; i < n; i++)
+		if (keep[i])
+			log->item_count[code[i]] = count[i];
+	for (size_t e = 0; e < log->n; e++)
+		log->item[e] = code[log->item[e]];
+	bmc_free(c->mem, keep);
+	bmc_free(c->mem, code);
+	bmc_free(c->mem, count);
+}
+
+/* Behaviours by events, most first, then by name; their weights follow. */
+static void
+renumber_events(Cleaner *c)
+{
+	BmLog *log = c->log;
+	BmReader *r = c->r;
+	uint32_t count[256] = {0}, code[256];
+	uint32_t n = r->events.view.n;
+	bool keep[256];
+
+	if (!log->event)
+		return;
+	for (size_t e = 0; e < log->n; e++)
+		count[log->event[e]]++;
+	for (uint32_t i = 0; i < n; i++)
+		keep[i] = count[i] > 0;
+	check(c, bmc_dict_order(&r->events, count, keep, code));
+	for (uint32_t i = 0; i < n; i++)
+		if (keep[i])
+		{
+			log->event_weight[code[i]] = r->behaviour[i].weight;
+			log->purchase[code[i]] = r->behaviour[i].purchase;
+		}
+	for (size_t e = 0; e < log->n; e++)
+		log->event[e] = (uint8_t) code[log->event[e]];
+}
+
+static void
+set_span(BmLog *log)
+{
+	log->first = log->n > 0 ? PG_INT64_MAX : 0;
+	log->last = log->n > 0 ? PG_INT64_MIN : 0;
+	for (size_t e = 0; e < log->n; e++)
+	{
+		log->first = Min(log->first, log->time[e]);
+		log->last = Max(log->last, log->time[e]);
+	}
+}
+
+/* See read.h. */
+BmLog *
+bm_log_from_reader(BmReader *r, MemoryContext context)
+{
+	BmLog *log = MemoryContextAllocZero(context, sizeof(BmLog));
+	Cleaner c = {.r = r, .log = log, .mem = r->mem};
+
+	log->source = (BmSource *) r->source;
+	log->mem = r->mem;
+	log->cleaning = r->cleaning;
+	for (int i = 0; i < 256; i++)
+		log->event_weight[i] = 1.0f;
+	log->purchase[0] = !r->has_event; /* without behaviours every event is a purchase */
+
+	bm_progress_phase(BM_PHASE_CLEAN, NULL);
+	prepare_codes(&c);
+	sort_events(&c);
+	if (r->source->options.drop_duplicates)
+		log->cleaning.duplicates = compact(&c, keep_first, NULL);
+	drop_robots(&c);
+	drop_rare(&c);
+	log->cleaning.kept = log->n;
+
+	bm_progress_phase(BM_PHASE_INDEX, NULL);
+	renumber_users(&c);
+	renumber_items(&c);
+	renumber_events(&c);
+	set_span(log);
+	log->users = r->users;
+	log->items = r->items;
+	log->events = r->events;
+	bmc_free(r->mem, r->chunks);
+	r->chunks = NULL;
+	r->nchunks = 0;
+	return log;
+}
