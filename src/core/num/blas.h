@@ -8,7 +8,8 @@
 #ifndef BM_BLAS_H
 #define BM_BLAS_H
 
-#include "core/num/status.h"
+#include "core/num/mem.h"
+#include "core/num/pool.h"
 
 typedef enum BmBlasState
 {
@@ -45,12 +46,13 @@ extern void bmc_gemm_builtin(bool ta, bool tb, size_t M, size_t N, size_t K, flo
 							 float *C, size_t ldc);
 
 /*
- * Symmetric positive definite A (N,N), full storage, row-major. In place: A = inverse of A, both
- * triangles. Blocked, stop is polled, the pool used for the panels. BM_ESINGULAR when a pivot is not positive.
+ * Symmetric positive definite A (N,N), full storage, row-major; only the lower triangle is read. In
+ * place: A = its inverse, both triangles. Scratch of bmc_spd_inverse_bytes from mem; tile products are
+ * the pool's tasks; stop is polled between them. BM_ESINGULAR when a pivot is not positive.
  */
-struct BmPool;
-extern BmStatus bmc_spd_inverse(float *A, size_t N, struct BmPool *pool, const BmStop *stop);
-/* Solve A X = B for small A (N,N), B (N,nrhs), both overwritten; double accumulation. */
-extern BmStatus bmc_spd_solve(float *A, float *B, size_t N, size_t nrhs);
+extern BmStatus bmc_spd_inverse(float *A, size_t N, BmMem *mem, BmPool *pool, const BmStop *stop);
+extern size_t bmc_spd_inverse_bytes(size_t N);
+/* Solve A X = B, A (N,N) small and overwritten by its Cholesky factor; B holds nrhs vectors (nrhs,N). */
+extern BmStatus bmc_spd_solve(double *A, double *B, size_t N, size_t nrhs);
 
 #endif

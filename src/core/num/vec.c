@@ -1,0 +1,181 @@
+/*
+ * vec.c
+ *		Vector kernels. Reductions keep 16 partial sums that are added in a fixed order, so that the
+ *		compiler may vectorise them without -ffast-math and every CPU adds in the same order (an FMA
+ *		may still differ in the last bit).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/num/vec.h"
+
+#define LANES 16
+
+static inline float
+add_lanes(const float *s)
+{
+	float t[LANES];
+
+	memcpy(t, s, sizeof(t));
+	for (int w = LANES / 2; w > 0; w /= 2)
+		for (int i = 0; i < w; i++)
+			t[i] += t[i + w];
+	return t[0];
+}
+
+BM_CLONES
+float
+bmc_dot(const float *a, const float *b, size_t n)
+{
+	float s[4 * LANES] = {0}, rest = 0.0f;
+	size_t i = 0;
+
+	for (; i + 4 * LANES <= n; i += 4 * LANES)
+		for (int j = 0; j < 4 * LANES; j++)
+			s[j] += a[i + j] * b[i + j];
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			s[j] += a[i + j] * b[i + j];
+	for (; i < n; i++)
+		rest += a[i] * b[i];
+	for (int j = 0; j < LANES; j++)
+		s[j] += s[j + LANES] + s[j + 2 * LANES] + s[j + 3 * LANES];
+	return add_lanes(s) + rest;
+}
+
+BM_CLONES
+void
+bmc_axpy(float *y, float a, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+BM_CLONES
+void
+bmc_scale(float *x, float a, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] *= a;
+}
+
+BM_CLONES
+double
+bmc_sum(const float *x, size_t n)
+{
+	double s[LANES] = {0}, sum = 0.0;
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			s[j] += (double) x[i + j];
+	for (; i < n; i++)
+		sum += (double) x[i];
+	for (int j = 0; j < LANES; j++)
+		sum += s[j];
+	return sum;
+}
+
+BM_CLONES
+float
+bmc_max(const float *x, size_t n)
+{
+	float m[LANES], best;
+	size_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		m[j] = -INFINITY;
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			m[j] = x[i + j] > m[j] ? x[i + j] : m[j];
+	best = m[0];
+	for (int j = 1; j < LANES; j++)
+		best = m[j] > best ? m[j] : best;
+	for (; i < n; i++)
+		best = x[i] > best ? x[i] : best;
+	return best;
+}
+
+/*
+ * exp by x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of degree 6 for e^r (Cephes' expf), and 2^n
+ * put together in the exponent bits in two factors, so that the ends of the range are right.
+ */
+static inline float
+exp_one(float x)
+{
+	float n, r, p;
+	int32_t k, k1;
+	union
+	{
+		int32_t i;
+		float f;
+	} s1, s2;
+	float clamped = x > 89.0f ? 89.0f : (x < -88.0f ? -88.0f : x);
+
+	n = clamped * 1.44269504088896341f;
+	n = (n + 12582912.0f) - 12582912.0f; /* round to nearest: 1.5 * 2^23 */
+	r = clamped - n * 0.693359375f;
+	r = r + n * 2.12194440e-4f;
+	p = 1.9875691500e-4f;
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.0f;
+	k = (int32_t) n;
+	k1 = k / 2;
+	s1.i = (k1 + 127) << 23;
+	s2.i = (k - k1 + 127) << 23;
+	p = p * s1.f * s2.f;
+	p = x < -87.3f ? 0.0f : p;
+	p = x > 88.7228f ? INFINITY : p;
+	return x != x ? x : p;
+}
+
+BM_CLONES
+void
+bmc_exp(float *y, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = exp_one(x[i]);
+}
+
+BM_CLONES
+float
+bmc_exp_sum(float *y, const float *x, float shift, size_t n)
+{
+	float s[LANES] = {0}, rest = 0.0f;
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+		{
+			float e = exp_one(x[i + j] - shift);
+
+			y[i + j] = e;
+			s[j] += e;
+		}
+	for (; i < n; i++)
+	{
+		y[i] = exp_one(x[i] - shift);
+		rest += y[i];
+	}
+	return add_lanes(s) + rest;
+}
+
+BM_CLONES
+bool
+bmc_all_finite(const float *x, size_t n)
+{
+	uint32_t bad = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t bits;
+
+		memcpy(&bits, &x[i], sizeof(bits));
+		bad |= (bits & UINT32_C(0x7f800000)) == UINT32_C(0x7f800000);
+	}
+	return bad == 0;
+}
