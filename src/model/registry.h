@@ -36,6 +36,9 @@ typedef struct BmVersion
 	uint64 fingerprint;    /* of the tensors and codes: the cache file must carry the same */
 } BmVersion;
 
+/* Elements of a chunk in behavmine.tensor: just under 1 MB; the last one of a tensor may be shorter. */
+#define BM_CHUNK_ELEMENTS 250000
+
 /*
  * Insert the model (when new; the name must be the caller's own), the version, its tensors in
  * chunks of at most 1 MB, and its codes, in the current transaction. Sets model_id and version.
@@ -50,6 +53,14 @@ extern BmVersion *bm_version_load(const char *model, int version);
  * checksums and finiteness: XX001 names model, version and tensor.
  */
 extern void bm_version_tensors(const BmVersion *v, BmTensors *out, BmDict *items, BmMem *mem);
+/* The same for one tensor; items may be NULL. False when the version has none of this name. */
+extern bool bm_version_tensor(const BmVersion *v, const char *name, BmTensors *out, BmDict *items,
+							  BmMem *mem);
+/* Raise XX001 that names model, version and (unless NULL) tensor; detail without full stop. */
+extern void bm_version_damaged(const BmVersion *v, const char *tensor, const char *fmt, ...)
+	pg_attribute_noreturn() pg_attribute_printf(3, 4);
+/* A member of v->encoder that is true. */
+extern bool bm_version_flag(const BmVersion *v, const char *key);
 /* The deployed version's number of a model, 0 if none. */
 extern int bm_deployed_version(int64 model_id);
 /* Push onto the deployment stack and invalidate every backend's cache at commit. */
@@ -57,6 +68,10 @@ extern void bm_deploy(int64 model_id, int version);
 extern int64 bm_model_id(const char *model, bool missing_ok); /* 42704 with the nearest name; 0 */
 /* Take the model's training lock (transaction-level advisory); 55P03 at once when another holds it. */
 extern void bm_model_lock(const char *model);
+/* The same lock for the rest of the session: a background job holds it across its transactions. */
+extern void bm_model_lock_session(const char *model);
+/* 42501 unless the current role is the model's owner or a member of it. Returns the model's id. */
+extern int64 bm_model_own(const char *model);
 /* Delete old, undeployed versions beyond keep (default 2 newest stay, the deployed always). */
 extern void bm_version_prune(int64 model_id, int keep);
 
