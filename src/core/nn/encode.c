@@ -1,0 +1,130 @@
+/*
+ * encode.c
+ *		The forward pass of serving and evaluation: each history's last hidden state, no dropout,
+ *		nothing kept for a backward pass.
+ *
+ * The last block needs keys and values of all tokens but queries, and all that follows, of the last
+ * token only, which nearly halves the work of a two-block network.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/nn/net.h"
+#include "core/nn/norm.h"
+#include "core/num/vec.h"
+
+typedef struct Room
+{
+	float *x;    /* (T,D) */
+	float *norm; /* (T,D) */
+	float *qkv;  /* (T,3D); the last block: keys and values (T,2D) */
+	float *att;  /* (T,D) */
+	float *ff;   /* (T,F) */
+	float *last; /* (3,S,D) last tokens: x, query, attention */
+	float *scratch;
+} Room;
+
+size_t
+bmc_net_encode_size(const BmNetShape *s, size_t T, size_t S)
+{
+	size_t f = sizeof(float), width = bmc_take_size(bmc_mul(T, s->D), f);
+	size_t rows = T > S ? T : S; /* the feed-forward also runs over the last tokens */
+	size_t total = bmc_mul(3, width);
+
+	total = bmc_add(total, bmc_take_size(bmc_mul(T, 3 * s->D), f));
+	total = bmc_add(total, bmc_take_size(bmc_mul(rows, s->F), f));
+	total = bmc_add(total, bmc_take_size(bmc_mul(bmc_mul(S, 3), s->D), f));
+	return bmc_add(total, bmc_take_size(bmc_attention_scratch(s->L), f));
+}
+
+static Room
+lay_out(const BmNetShape *s, size_t T, size_t S, void *scratch)
+{
+	BmArena arena = {scratch, bmc_net_encode_size(s, T, S), 0};
+	size_t f = sizeof(float);
+	Room m;
+
+	m.x = bmc_take(&arena, T * s->D, f);
+	m.norm = bmc_take(&arena, T * s->D, f);
+	m.att = bmc_take(&arena, T * s->D, f);
+	m.qkv = bmc_take(&arena, T * 3 * s->D, f);
+	m.ff = bmc_take(&arena, (T > S ? T : S) * s->F, f);
+	m.last = bmc_take(&arena, 3 * S * s->D, f);
+	m.scratch = bmc_take(&arena, bmc_attention_scratch(s->L), f);
+	return m;
+}
+
+static const BmDropout no_drop; /* p = 0 */
+
+/* x (T,D) += feed-forward(norm(x)); norm (T,D) and ff (T,F) are overwritten. */
+static void
+feed_forward(float *x, float *norm, float *ff, const BmNetShape *s, const BmNetBlock *w, size_t T,
+			 BmGemm gemm)
+{
+	size_t D = s->D, F = s->F;
+
+	bmc_norm_forward(norm, NULL, NULL, x, w->norm2, T, D);
+	bmc_linear_forward(ff, F, norm, w->w1, F, w->b1, T, D, F, gemm);
+	bmc_relu_forward(ff, T * F, no_drop);
+	bmc_linear_forward(norm, D, ff, w->w2, D, w->b2, T, F, D, gemm);
+	bmc_axpy(x, 1.0f, norm, T * D);
+}
+
+static void
+whole_block(Room *m, const BmNetShape *s, const BmNetBlock *w, const BmRagged *r, size_t T,
+			BmGemm gemm)
+{
+	size_t D = s->D;
+
+	bmc_norm_forward(m->norm, NULL, NULL, m->x, w->norm1, T, D);
+	bmc_linear_forward(m->qkv, 3 * D, m->norm, w->wqkv, 3 * D, w->bqkv, T, D, 3 * D, gemm);
+	bmc_attention_forward(m->att, NULL, m->qkv, r, D, s->H, m->scratch, gemm);
+	bmc_linear_forward(m->norm, D, m->att, w->wo, D, w->bo, T, D, D, gemm);
+	bmc_axpy(m->x, 1.0f, m->norm, T * D);
+	feed_forward(m->x, m->norm, m->ff, s, w, T, gemm);
+}
+
+/* out (S,D): row s = row of the last token of sequence s in x (T,D). */
+static void
+last_rows(float *out, const float *x, const BmRagged *r, size_t D)
+{
+	for (size_t s = 0; s < r->S; s++)
+		memcpy(out + s * D, x + (size_t) (r->start[s + 1] - 1 - r->start[0]) * D,
+			   D * sizeof(float));
+}
+
+/* The last block for the last tokens: their states end in m->last (S,D). */
+static void
+last_block(Room *m, const BmNetShape *s, const BmNetBlock *w, const BmRagged *r, size_t T,
+		   BmGemm gemm)
+{
+	size_t D = s->D, S = r->S;
+	float *x = m->last, *q = x + S * D, *att = q + S * D;
+
+	bmc_norm_forward(m->norm, NULL, NULL, m->x, w->norm1, T, D);
+	bmc_linear_forward(m->qkv, 2 * D, m->norm, w->wqkv + D, 3 * D, w->bqkv + D, T, D, 2 * D, gemm);
+	last_rows(att, m->norm, r, D);
+	bmc_linear_forward(q, D, att, w->wqkv, 3 * D, w->bqkv, S, D, D, gemm);
+	last_rows(x, m->x, r, D);
+	bmc_attention_last(att, q, m->qkv, r, D, s->H, m->scratch);
+	bmc_linear_forward(q, D, att, w->wo, D, w->bo, S, D, D, gemm);
+	bmc_axpy(x, 1.0f, q, S * D);
+	feed_forward(x, q, m->ff, s, w, S, gemm);
+}
+
+void
+bmc_net_encode(float *out, const BmNetShape *s, const BmNetWeights *w, const float *E,
+			   const BmRagged *r, void *scratch, BmGemm gemm)
+{
+	size_t T = bmc_ragged_tokens(r), D = s->D;
+	Room m = lay_out(s, T, r->S, scratch);
+
+	bmc_embed_forward(m.x, r, E, w->position, sqrtf((float) D), D);
+	for (size_t b = 0; b + 1 < s->blocks; b++)
+		whole_block(&m, s, &w->block[b], r, T, gemm);
+	if (s->blocks)
+		last_block(&m, s, &w->block[s->blocks - 1], r, T, gemm);
+	else
+		last_rows(m.last, m.x, r, D);
+	bmc_norm_forward(out, NULL, NULL, m.last, w->norm, r->S, D);
+}

@@ -1,0 +1,80 @@
+/*
+ * net.h
+ *		The Transformer of SASRec over packed sequences: its weights, one training pass (hidden states,
+ *		then gradients), and the short pass of serving that only wants each history's last state.
+ */
+#ifndef BM_NET_H
+#define BM_NET_H
+
+#include "core/nn/activation.h"
+#include "core/nn/attention.h"
+#include "core/num/mem.h"
+
+#define BM_NET_MAX_BLOCKS 16
+
+/* Shape letters: N items, D width, H heads, F feed-forward width, L positions. */
+typedef struct BmNetShape
+{
+	size_t N, D, H, F, L, blocks;
+} BmNetShape;
+
+/* One pre-norm block; every matrix is (in, out), row-major. */
+typedef struct BmNetBlock
+{
+	float *norm1; /* (2,D) gain, bias */
+	float *wqkv;  /* (D,3D) */
+	float *bqkv;  /* (3D) */
+	float *wo;    /* (D,D) */
+	float *bo;    /* (D) */
+	float *norm2; /* (2,D) */
+	float *w1;    /* (D,F) */
+	float *b1;    /* (F) */
+	float *w2;    /* (F,D) */
+	float *b2;    /* (D) */
+} BmNetBlock;
+
+/* All weights but the items; also the shape of their gradients. */
+typedef struct BmNetWeights
+{
+	float *position; /* (L,D), row 0 = the newest event */
+	float *norm;     /* (2,D), the last layer norm */
+	BmNetBlock block[BM_NET_MAX_BLOCKS];
+} BmNetWeights;
+
+/* Floats of all weights but the items, and the pointers into such a block. */
+extern size_t bmc_net_count(const BmNetShape *shape);
+extern BmNetWeights bmc_net_weights(const BmNetShape *shape, float *base);
+
+/* The dropout sites of one pass: streams stream, stream + 1, ...; below BM_NET_STREAMS. */
+#define BM_NET_STREAMS 64
+
+/* Activations of a training pass over up to T tokens, and scratch; from bmc_net_pass. */
+typedef struct BmNetPass BmNetPass;
+
+extern size_t bmc_net_pass_size(const BmNetShape *shape, size_t T);
+extern BmNetPass *bmc_net_pass(const BmNetShape *shape, size_t T, void *memory);
+
+/* Hidden states (T,D) of all tokens, owned by the pass; E (N,D). */
+extern const float *bmc_net_forward(BmNetPass *pass, const BmNetWeights *w, const float *E,
+									const BmRagged *r, BmDropout drop, BmGemm gemm);
+/* Where the caller puts the hidden states' gradient (T,D) before bmc_net_backward. */
+extern float *bmc_net_gradient(BmNetPass *pass);
+/*
+ * After the forward pass over the same r and drop. dw += gradients and dE[slot[item]] += the inputs'
+ * part. dw NULL: only the gradient of the embedded inputs is wanted; then dE is NULL too. Returns
+ * that gradient (T,D), owned by the pass.
+ */
+extern const float *bmc_net_backward(BmNetPass *pass, const BmNetWeights *w, BmNetWeights *dw,
+									 float *dE, const uint32_t *slot, const BmRagged *r,
+									 BmDropout drop, BmGemm gemm);
+
+/* Bytes of scratch of bmc_net_encode for T tokens in S sequences. */
+extern size_t bmc_net_encode_size(const BmNetShape *shape, size_t T, size_t S);
+/*
+ * out (S,D) = the hidden state after each sequence's last token, no dropout. The last block makes
+ * queries for these tokens only.
+ */
+extern void bmc_net_encode(float *out, const BmNetShape *shape, const BmNetWeights *w,
+						   const float *E, const BmRagged *r, void *scratch, BmGemm gemm);
+
+#endif

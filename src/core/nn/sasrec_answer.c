@@ -1,0 +1,361 @@
+/*
+ * sasrec_answer.c
+ *		What a fitted SASRec answers: scores of all items for histories, similar items, and how much
+ *		each event of a history contributed.
+ *
+ * Only the newest L events of a history count, and events of weight 0 not at all. An item without
+ * any training event has an embedding that nothing has taught; its score is the least of the row.
+ *
+ * explain is gradient x input: the inner product of an event's input vector with the gradient, by
+ * that vector, of the item's log-probability over all items. Events that speak against the item get
+ * 0; if all do, the sizes of the products are taken instead. The shares are scaled to sum to 1.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/nn/lanes.h"
+#include "core/nn/sasrec_state.h"
+
+#define GROUP_TOKENS 1024 /* histories encoded together, in tokens */
+
+/* ---- bind ---- */
+
+static const char *
+bind_config(BmNetShape *s, const BmTensors *t, const char *prefix)
+{
+	const BmTensor *config =
+		bmc_tensors_find(t, prefix, "config", BM_I32, 1, (size_t[]){BM_SASREC_CONFIG});
+	const int32_t *c;
+
+	if (config == NULL)
+		return "tensor \"config\" is missing or has another shape";
+	c = config->data;
+	if (c[0] != BM_SASREC_FORMAT)
+		return "tensor \"config\" has an unknown format";
+	if (c[1] < 0 || c[1] > BM_NET_MAX_BLOCKS)
+		return "tensor \"config\" has an impossible number of blocks";
+	if (c[2] < 1 || s->D % (size_t) c[2] != 0)
+		return "tensor \"config\" has a number of heads that does not divide the width";
+	s->blocks = (size_t) c[1];
+	s->H = (size_t) c[2];
+	return NULL;
+}
+
+/* Sizes that the stored shapes tell: N, D, L, F. */
+static const char *
+bind_sizes(BmNetShape *s, const BmTensors *t, const char *prefix, size_t nitems)
+{
+	const BmTensor *item = bmc_tensors_find(t, prefix, "item", BM_F32, 2, (size_t[]){nitems, 0});
+	const BmTensor *position, *w1;
+
+	if (item == NULL || item->shape[1] < 1 || item->shape[1] > BM_SASREC_MAX_DIM)
+		return "tensor \"item\" is missing or has another shape";
+	s->N = nitems;
+	s->D = item->shape[1];
+	position = bmc_tensors_find(t, prefix, "position", BM_F32, 2, (size_t[]){0, s->D});
+	if (position == NULL || position->shape[0] < 1 || position->shape[0] > BM_SASREC_MAX_LENGTH)
+		return "tensor \"position\" is missing or has another shape";
+	s->L = position->shape[0];
+	w1 = bmc_tensors_find(t, prefix, "block0.w1", BM_F32, 2, (size_t[]){s->D, 0});
+	s->F = w1 ? w1->shape[1] : 1;
+	return NULL;
+}
+
+/* A constant sentence for each tensor that may be missing: nothing may be allocated here. */
+static const char *
+missing(const char *name)
+{
+	static const char *const part[][2] = {
+		{"position", "tensor \"position\" is missing or has another shape"},
+		{"norm1", "a block's tensor \"norm1\" is missing or has another shape"},
+		{"norm2", "a block's tensor \"norm2\" is missing or has another shape"},
+		{"wqkv", "a block's tensor \"wqkv\" is missing or has another shape"},
+		{"bqkv", "a block's tensor \"bqkv\" is missing or has another shape"},
+		{"wo", "a block's tensor \"wo\" is missing or has another shape"},
+		{"bo", "a block's tensor \"bo\" is missing or has another shape"},
+		{"w1", "a block's tensor \"w1\" is missing or has another shape"},
+		{"b1", "a block's tensor \"b1\" is missing or has another shape"},
+		{"w2", "a block's tensor \"w2\" is missing or has another shape"},
+		{"b2", "a block's tensor \"b2\" is missing or has another shape"},
+	};
+	const char *dot = strchr(name, '.');
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		if (strcmp(dot ? dot + 1 : name, part[i][0]) == 0)
+			return part[i][1];
+	return "tensor \"norm\" is missing or has another shape";
+}
+
+const char *
+bmc_sasrec_bind(void *bound, const BmTensors *t, const char *prefix, size_t nitems)
+{
+	BmSasrecBound *b = bound;
+	BmSasrecTensor want[BM_MAX_TENSORS];
+	const BmTensor *support;
+	const char *wrong;
+	int n;
+
+	memset(b, 0, sizeof(*b));
+	wrong = bind_sizes(&b->shape, t, prefix, nitems);
+	if (wrong == NULL)
+		wrong = bind_config(&b->shape, t, prefix);
+	if (wrong)
+		return wrong;
+	n = bmc_sasrec_tensors(want, &b->weights, &b->shape);
+	for (int i = 0; i < n; i++)
+	{
+		const BmTensor *have =
+			bmc_tensors_find(t, prefix, want[i].name, BM_F32, want[i].ndim, want[i].shape);
+
+		if (have == NULL)
+			return missing(want[i].name);
+		*want[i].at = (float *) have->data; /* read only from here on */
+	}
+	support = bmc_tensors_find(t, prefix, "support", BM_I32, 1, (size_t[]){nitems});
+	if (support == NULL)
+		return "tensor \"support\" is missing or has another shape";
+	b->support = support->data;
+	b->item = bmc_tensors_find(t, prefix, "item", BM_F32, 2, (size_t[]){nitems, 0})->data;
+	return NULL;
+}
+
+/* ---- score ---- */
+
+/* Tokens encoded together when B histories are scored. */
+static size_t
+group_tokens(const BmSasrecBound *b, size_t B)
+{
+	size_t all = bmc_mul(B, b->shape.L);
+	size_t most = b->shape.L > GROUP_TOKENS ? b->shape.L : GROUP_TOKENS;
+
+	return all < most ? all : most;
+}
+
+/* Scratch of score: packed items, starts, rows of the histories that have events, states, encoder. */
+typedef struct Room
+{
+	uint32_t *item;  /* (T) */
+	uint32_t *start; /* (B+1) */
+	uint32_t *row;   /* (B) history of a packed sequence */
+	float *state;    /* (B,D) */
+	void *encode;
+} Room;
+
+static size_t
+room_size(const BmSasrecBound *b, size_t T, size_t B)
+{
+	size_t total = bmc_take_size(T, sizeof(uint32_t));
+
+	total = bmc_add(total, bmc_take_size(bmc_add(B, 1), sizeof(uint32_t)));
+	total = bmc_add(total, bmc_take_size(B, sizeof(uint32_t)));
+	total = bmc_add(total, bmc_take_size(bmc_mul(B, b->shape.D), sizeof(float)));
+	return bmc_add(total, bmc_net_encode_size(&b->shape, T, B));
+}
+
+static size_t
+explain_size(const BmSasrecBound *b)
+{
+	size_t total = bmc_net_pass_size(&b->shape, b->shape.L);
+
+	total = bmc_add(total, bmc_mul(2, bmc_take_size(b->shape.L, sizeof(uint32_t))));
+	return bmc_add(total, bmc_take_size(b->shape.N, sizeof(float)));
+}
+
+size_t
+bmc_sasrec_score_bytes(const void *bound, size_t B)
+{
+	const BmSasrecBound *b = bound;
+	size_t score = room_size(b, group_tokens(b, B), B), explain = explain_size(b);
+
+	return score > explain ? score : explain;
+}
+
+static bool
+counts(const BmHistory *h, size_t i)
+{
+	return !(h->event && h->event_weight) || h->event_weight[h->event[i]] > 0.0f;
+}
+
+/* item gets the newest (at most L) events that count, oldest first, and at their places in h. */
+static size_t
+recent_events(uint32_t *item, uint32_t *at, const BmHistory *h, size_t L)
+{
+	size_t n = 0, first = h->n;
+
+	while (first > 0 && n < L)
+		n += counts(h, --first) ? 1 : 0;
+	n = 0;
+	for (size_t i = first; i < h->n; i++)
+		if (counts(h, i))
+		{
+			if (at)
+				at[n] = (uint32_t) i;
+			item[n++] = h->item[i];
+		}
+	return n;
+}
+
+/* Items that nothing has taught rank last: they get the row's least score. */
+static void
+sink_untaught(float *score, const int32_t *support, size_t N)
+{
+	float least = INFINITY;
+
+	for (size_t i = 0; i < N; i++)
+		if (support[i] > 0 && score[i] < least)
+			least = score[i];
+	if (least == INFINITY)
+		least = 0.0f;
+	for (size_t i = 0; i < N; i++)
+		if (support[i] <= 0)
+			score[i] = least;
+}
+
+static void
+score_states(float *scores, const BmSasrecBound *b, const Room *m, size_t S, bool fast_blas)
+{
+	size_t N = b->shape.N, D = b->shape.D;
+	bool together = fast_blas && S > 1 && m->row[S - 1] - m->row[0] == S - 1;
+
+	if (together)
+		bmc_gemm(false, true, S, N, D, 1.0f, m->state, D, b->item, D, 0.0f,
+				 scores + (size_t) m->row[0] * N, N);
+	for (size_t s = 0; s < S; s++)
+	{
+		float *row = scores + (size_t) m->row[s] * N;
+
+		if (!together)
+			for (size_t i = 0; i < N; i++)
+				row[i] = bmc_dot(b->item + i * D, m->state + s * D, D);
+		sink_untaught(row, b->support, N);
+	}
+}
+
+void
+bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+				 bool fast_blas)
+{
+	const BmSasrecBound *b = bound;
+	size_t T = group_tokens(b, B), N = b->shape.N, next = 0;
+	BmArena arena = {scratch, bmc_sasrec_score_bytes(bound, B), 0};
+	BmGemm gemm = fast_blas ? bmc_gemm : bmc_gemm_builtin;
+	Room m;
+
+	m.item = bmc_take(&arena, T, sizeof(uint32_t));
+	m.start = bmc_take(&arena, B + 1, sizeof(uint32_t));
+	m.row = bmc_take(&arena, B, sizeof(uint32_t));
+	m.state = bmc_take(&arena, B * b->shape.D, sizeof(float));
+	m.encode = arena.base + arena.used;
+	while (next < B)
+	{
+		BmRagged r = {0, m.start, m.item};
+
+		m.start[0] = 0;
+		for (; next < B && m.start[r.S] + b->shape.L <= T; next++)
+		{
+			size_t n = recent_events(m.item + m.start[r.S], NULL, &h[next], b->shape.L);
+
+			if (n == 0)
+			{
+				memset(scores + next * N, 0, N * sizeof(float));
+				continue;
+			}
+			m.row[r.S++] = (uint32_t) next;
+			m.start[r.S] = m.start[r.S - 1] + (uint32_t) n;
+		}
+		if (r.S == 0)
+			continue;
+		bmc_net_encode(m.state, &b->shape, &b->weights, b->item, &r, m.encode, gemm);
+		score_states(scores, b, &m, r.S, fast_blas);
+	}
+}
+
+/* ---- explain and similar ---- */
+
+/* d (D) = gradient of log p(item) by the hidden state: E[item] - the mean embedding under p. */
+static void
+probability_gradient(float *d, const BmSasrecBound *b, const float *state, uint32_t item, float *p)
+{
+	size_t N = b->shape.N, D = b->shape.D;
+	float sum;
+
+	for (size_t i = 0; i < N; i++)
+		p[i] = bmc_dot(b->item + i * D, state, D);
+	sum = bmc_exp_sum(p, p, bmc_max(p, N), N);
+	memcpy(d, b->item + (size_t) item * D, D * sizeof(float));
+	for (size_t i = 0; i < N; i++)
+		bmc_axpy(d, -p[i] / sum, b->item + i * D, D);
+}
+
+/* share (n) = products clipped at 0 (or their sizes when none is positive), scaled to sum to 1. */
+static void
+to_shares(float *share, const BmHistory *h, const float *product, const uint32_t *at, size_t n)
+{
+	double total = 0.0;
+	bool any = false;
+
+	memset(share, 0, h->n * sizeof(float));
+	for (size_t i = 0; i < n; i++)
+		any = any || product[i] > 0.0f;
+	for (size_t i = 0; i < n; i++)
+	{
+		share[at[i]] = any ? fmaxf(product[i], 0.0f) : fabsf(product[i]);
+		total += share[at[i]];
+	}
+	for (size_t i = 0; i < n && total > 0.0; i++)
+		share[at[i]] = (float) (share[at[i]] / total);
+}
+
+void
+bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, uint32_t item,
+				   void *scratch)
+{
+	const BmSasrecBound *b = bound;
+	const BmNetShape *s = &b->shape;
+	BmArena arena = {scratch, explain_size(b), 0};
+	uint32_t *recent = bmc_take(&arena, s->L, sizeof(uint32_t));
+	uint32_t *at = bmc_take(&arena, s->L, sizeof(uint32_t));
+	float *p = bmc_take(&arena, s->N, sizeof(float));
+	BmNetPass *pass = bmc_net_pass(s, s->L, arena.base + arena.used);
+	BmDropout none = {0};
+	size_t n = recent_events(recent, at, h, s->L), D = s->D;
+	uint32_t start[2] = {0, (uint32_t) n};
+	BmRagged r = {1, start, recent};
+	const float *hidden, *dx;
+	float *d, product[BM_SASREC_MAX_LENGTH];
+
+	memset(share, 0, h->n * sizeof(float));
+	if (n == 0)
+		return;
+	hidden = bmc_net_forward(pass, &b->weights, b->item, &r, none, bmc_gemm_builtin);
+	d = bmc_net_gradient(pass);
+	memset(d, 0, n * D * sizeof(float));
+	probability_gradient(d + (n - 1) * D, b, hidden + (n - 1) * D, item, p);
+	dx = bmc_net_backward(pass, &b->weights, NULL, NULL, NULL, &r, none, bmc_gemm_builtin);
+	for (size_t i = 0; i < n; i++)
+		product[i] = sqrtf((float) D) * bmc_dot(dx + i * D, b->item + (size_t) recent[i] * D, D);
+	to_shares(share, h, product, at, n);
+}
+
+/* Cosine of the embeddings; items that nothing has taught get -1, or 0 all round for such an item. */
+void
+bmc_sasrec_similar(float *scores, const void *bound, uint32_t item, void *scratch)
+{
+	const BmSasrecBound *b = bound;
+	size_t N = b->shape.N, D = b->shape.D;
+	const float *own = b->item + (size_t) item * D;
+	float size = sqrtf(bmc_dot(own, own, D));
+
+	for (size_t i = 0; i < N; i++)
+	{
+		const float *e = b->item + i * D;
+		float product = size * sqrtf(bmc_dot(e, e, D));
+
+		scores[i] = b->support[item] <= 0 ? 0.0f
+					: b->support[i] <= 0  ? -1.0f
+					: product > 0.0f      ? bmc_dot(own, e, D) / product
+										  : 0.0f;
+	}
+	scores[item] = -INFINITY;
+}

@@ -1,0 +1,236 @@
+/*
+ * sasrec_step.c
+ *		One training step of SASRec: shards forward and backward, their gradients added in shard
+ *		order, the norm clipped, Adam.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/nn/sasrec_state.h"
+#include "core/nn/softmax.h"
+#include "core/num/rng.h"
+#include "core/num/vec.h"
+
+#define STREAM_NET (UINT64_C(1) << 40) /* dropout: above every stream of batch.c */
+#define STEP_FLOPS 6e9                 /* of one fit_step: about 100 ms of one core */
+
+/* ---- a shard ---- */
+
+/* Sequences [first, result) of the shard make a chunk: at most chunk tokens, at least one sequence. */
+static size_t
+chunk_end(const BmShard *h, size_t first, size_t chunk)
+{
+	size_t end = first + 1;
+
+	while (end < h->S && h->start[end + 1] - h->start[first] <= chunk)
+		end++;
+	return end;
+}
+
+/* Forward, loss and backward of the sequences of r; returns the loss. */
+static double
+run_chunk(BmSasrecFit *z, BmSasrecArea *area, const BmShard *h, const BmRagged *r, BmNetWeights *dw,
+		  float *ditem, BmDropout drop)
+{
+	size_t first = r->start[0], T = bmc_ragged_tokens(r), D = z->shape.D;
+	const float *hidden = bmc_net_forward(area->pass, &z->weights, z->item, r, drop, bmc_gemm);
+	float *dhidden = bmc_net_gradient(area->pass);
+	BmNegatives neg = {z->data.K, z->data.row_item, z->negative, z->shift, z->data.slot};
+	double loss;
+
+	if (neg.K > 0)
+		loss = bmc_sampled_loss(dhidden, ditem, hidden, z->item, &neg, h->target + first,
+								h->weight + first, T, D, area->scratch, bmc_gemm);
+	else
+		loss = bmc_softmax_loss(dhidden, ditem, hidden, z->item, h->target + first,
+								h->weight + first, T, z->shape.N, D, area->scratch, bmc_gemm);
+	bmc_net_backward(area->pass, &z->weights, dw, ditem, z->data.slot, r, drop, bmc_gemm);
+	return loss;
+}
+
+/* Task of the pool: the whole of one shard. */
+static void
+run_shard(void *arg, size_t shard, int worker)
+{
+	BmSasrecFit *z = arg;
+	const BmShard *h = &z->data.shard[shard];
+	size_t row_floats = z->data.rows * z->shape.D;
+	float *ditem = z->ditem + shard * z->data.rows_max * z->shape.D;
+	float *dw = z->dw + shard * z->P;
+	BmSasrecArea *area = &z->area[(size_t) z->threads <= z->data.shards ? (size_t) worker : shard];
+	BmNetWeights gradient = bmc_net_weights(&z->shape, dw);
+	BmDropout drop = {(float) z->o.dropout, bmc_mix64(z->seed ^ bmc_mix64(z->step)), 0};
+	size_t chunk = 0;
+
+	memset(ditem, 0, row_floats * sizeof(float));
+	memset(dw, 0, z->P * sizeof(float));
+	z->loss[shard] = 0.0;
+	for (size_t s = 0, end; s < h->S; s = end, chunk++)
+	{
+		BmRagged r;
+
+		if (worker == 0 && bmc_stop(z->stop))
+			atomic_store(&z->halt, 1);
+		if (atomic_load(&z->halt))
+			return;
+		end = chunk_end(h, s, z->chunk);
+		r = (BmRagged){end - s, h->start + s, h->item};
+		drop.stream = STREAM_NET + ((shard << 20) + chunk) * BM_NET_STREAMS;
+		z->loss[shard] += run_chunk(z, area, h, &r, &gradient, ditem, drop);
+	}
+}
+
+/* ---- adding and updating ---- */
+
+/* A task's part of the gradient: n floats at the same place of every shard's buffer. */
+typedef struct Part
+{
+	float *g;      /* of shard 0; the sum ends here */
+	size_t stride; /* to the next shard's */
+	size_t n;
+	size_t first; /* offset in the dense weights, or the first row */
+} Part;
+
+static Part
+part_of(BmSasrecFit *z, size_t task)
+{
+	size_t D = z->shape.D;
+	Part p;
+
+	if (task < z->dense_tasks)
+	{
+		p.first = task * BM_SASREC_BLOCK;
+		p.n = z->P - p.first < BM_SASREC_BLOCK ? z->P - p.first : BM_SASREC_BLOCK;
+		p.g = z->dw + p.first;
+		p.stride = z->P;
+		return p;
+	}
+	p.first = (task - z->dense_tasks) * z->row_block;
+	p.n = (z->data.rows - p.first < z->row_block ? z->data.rows - p.first : z->row_block) * D;
+	p.g = z->ditem + p.first * D;
+	p.stride = z->data.rows_max * D;
+	return p;
+}
+
+/* Task: add the shards' gradients in shard order; note the squares. */
+static void
+add_part(void *arg, size_t task, int worker)
+{
+	BmSasrecFit *z = arg;
+	Part p = part_of(z, task);
+	double squares = 0.0;
+
+	for (size_t s = 1; s < z->data.shards; s++)
+		bmc_axpy(p.g, 1.0f, p.g + s * p.stride, p.n);
+	for (size_t i = 0; z->o.clip > 0.0 && i < p.n; i += 1024)
+		squares += bmc_dot(p.g + i, p.g + i, p.n - i < 1024 ? p.n - i : 1024);
+	z->norm[task] = squares;
+}
+
+/* Task: Adam on the same part; lazily by row where only some rows have gradients. */
+static void
+update_part(void *arg, size_t task, int worker)
+{
+	BmSasrecFit *z = arg;
+	Part p = part_of(z, task);
+	size_t D = z->shape.D, at = p.first * D;
+
+	if (task < z->dense_tasks)
+		bmc_adam_update(&z->adam, z->w + p.first, z->m + p.first, z->v + p.first, p.g, p.n);
+	else if (z->data.K == 0)
+		bmc_adam_update(&z->adam, z->item + at, z->item_m + at, z->item_v + at, p.g, p.n);
+	else
+		bmc_adam_rows(&z->adam, z->item, z->item_m, z->item_v, p.g, z->data.row_item + p.first,
+					  p.n / D, D);
+}
+
+static double
+clip_factor(const BmSasrecFit *z)
+{
+	double squares = 0.0;
+
+	for (size_t i = 0; i < z->tasks; i++)
+		squares += z->norm[i];
+	return z->o.clip > 0.0 && squares > z->o.clip * z->o.clip ? z->o.clip / sqrt(squares) : 1.0;
+}
+
+/* The negatives' embeddings side by side, as they are before this step. */
+static void
+gather_negatives(BmSasrecFit *z)
+{
+	size_t D = z->shape.D;
+
+	for (size_t k = 0; k < z->data.K; k++)
+		memcpy(z->negative + k * D, z->item + (size_t) z->data.row_item[k] * D, D * sizeof(float));
+}
+
+/* ---- the step ---- */
+
+static BmStatus
+run_batch(BmSasrecFit *z, BmFit *fit)
+{
+	size_t D = z->shape.D;
+	double loss = 0.0;
+	BmStatus status;
+
+	bmc_batches_fill(&z->data, z->next, fit->seed, z->step);
+	gather_negatives(z);
+	z->dense_tasks = (z->P + BM_SASREC_BLOCK - 1) / BM_SASREC_BLOCK;
+	z->row_block = BM_SASREC_BLOCK / D;
+	z->tasks = z->dense_tasks + (z->data.rows + z->row_block - 1) / z->row_block;
+	status = bmc_pool_run(fit->pool, run_shard, z, z->data.shards, fit->stop);
+	if (status != BM_OK || atomic_load(&z->halt))
+		return BM_ESTOP;
+	for (size_t s = 0; s < z->data.shards; s++)
+		loss += z->loss[s];
+	z->epoch_loss += loss;
+	if (!isfinite(loss))
+	{
+		snprintf(fit->error, sizeof(fit->error),
+				 "The loss is not finite at step %llu, epoch %d; learning_rate is %g.",
+				 (unsigned long long) z->step, fit->epoch + 1, z->o.learning_rate);
+		return BM_ENOTFINITE;
+	}
+	status = bmc_pool_run(fit->pool, add_part, z, z->tasks, fit->stop);
+	if (status != BM_OK)
+		return status;
+	z->step++;
+	z->adam =
+		bmc_adam_step(z->o.learning_rate, z->o.beta2, z->o.weight_decay, clip_factor(z), z->step);
+	return bmc_pool_run(fit->pool, update_part, z, z->tasks, fit->stop);
+}
+
+BmStatus
+bmc_sasrec_step(BmFit *fit)
+{
+	BmSasrecFit *z = fit->state;
+	double flops = 0.0, per_token = bmc_sasrec_flops(&z->shape, z->data.K);
+
+	z->stop = fit->stop;
+	z->seed = fit->seed;
+	while (flops < STEP_FLOPS * z->threads)
+	{
+		BmStatus status;
+
+		if (bmc_stop(fit->stop))
+			return BM_ESTOP;
+		if (z->next == 0)
+		{
+			z->epoch_loss = 0.0;
+			bmc_batches_shuffle(&z->data, fit->seed, fit->epoch);
+		}
+		status = run_batch(z, fit);
+		if (status != BM_OK)
+			return status;
+		flops += per_token * (double) z->data.T;
+		fit->done = ++z->next;
+		fit->loss = z->epoch_loss / (double) z->next;
+		if (z->next == fit->total)
+		{
+			z->next = 0;
+			return ++fit->epoch == fit->epochs ? BM_OK : BM_EPOCH;
+		}
+	}
+	return BM_MORE;
+}
