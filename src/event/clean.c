@@ -2,8 +2,9 @@
  * clean.c
  *		From chunks to the log: sorted, cleaned, with canonical codes. Second half of bm_log_read.
  *
- * Columns are flattened, sorted and permuted one at a time, each freed as soon as it is consumed,
- * so the peak stays near 30 bytes an event. The result does not depend on the order of arrival:
+ * Events are counted by user and scattered from the chunks straight to their user's place, each
+ * chunk freed when it is consumed, so the peak stays near 30 bytes an event; then each user's few
+ * events are sorted by time where they are not in order yet. The result does not depend on the order of arrival:
  * users are numbered by key, items by count and key, and ties in time are broken by hashes of keys.
  */
 #include "event/read.h"
@@ -11,10 +12,32 @@
 #include <math.h>
 
 #include "core/num/rng.h"
-#include "core/num/sort.h"
 #include "utils/timestamp.h"
 
-#define PREFETCH_AHEAD 16
+/* One event of the user that is being sorted. */
+typedef struct Record
+{
+	int64 time;
+	uint64_t tie;
+	uint32_t item;
+	uint8_t event;
+} Record;
+
+static inline int
+compare_records(const Record *a, const Record *b)
+{
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return a->tie < b->tie ? -1 : a->tie > b->tie;
+}
+
+#define ST_SORT sort_records
+#define ST_ELEMENT_TYPE Record
+#define ST_COMPARE(a, b) compare_records(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#define ST_CHECK_FOR_INTERRUPTS
+#include "lib/sort_template.h"
 
 typedef struct Cleaner
 {
@@ -25,6 +48,8 @@ typedef struct Cleaner
 	uint32_t *user_code; /* (users) arrival -> order of keys */
 	uint64_t *item_hash; /* (items) of the key */
 	uint8_t rank[256];   /* behaviours in order of weight */
+	Record *scratch;     /* (capacity) the longest user's events so far */
+	size_t capacity;
 } Cleaner;
 
 static void
@@ -53,7 +78,7 @@ take0(const Cleaner *c, size_t n, size_t size)
 	return block;
 }
 
-/* ---- flatten and sort ---- */
+/* ---- by user, then by time ---- */
 
 /* A hash of an item's key: the same whatever its code. */
 static uint64_t
@@ -107,102 +132,112 @@ prepare_codes(Cleaner *c)
  * of one item in order of weight. So no pattern appears that the data does not have.
  */
 static inline uint64_t
-tie_of(const Cleaner *c, uint32_t user, uint32_t item, int64_t time, uint8_t event)
+tie_of(const Cleaner *c, uint64_t user, uint32_t item, int64_t time, uint8_t event)
 {
 	uint64_t h = bmc_mix64(c->item_hash[item] ^ bmc_mix64((uint64_t) time + user));
 
 	return (h & ~UINT64_C(255)) | c->rank[event];
 }
 
-/* The chunks as flat columns, users in canonical codes, and the ties. The chunks are gone after. */
+/* start (users+1): where each user's events will begin; also canonical user codes into the chunks. */
 static void
-flatten(Cleaner *c, uint32_t *user, uint64_t *tie)
+count_users(Cleaner *c)
 {
-	BmReader *r = c->r;
-	BmLog *log = c->log;
-	size_t at = 0;
+	size_t *start = c->log->start;
 
-	for (size_t k = 0; k < r->nchunks; k++)
+	for (size_t k = 0; k < c->r->nchunks; k++)
 	{
-		BmChunk *chunk = &r->chunks[k];
+		BmChunk *chunk = &c->r->chunks[k];
 
 		for (size_t i = 0; i < chunk->n; i++)
 		{
-			uint8_t event = chunk->event ? chunk->event[i] : 0;
-
-			user[at + i] = c->user_code[chunk->user[i]];
-			tie[at + i] = tie_of(c, user[at + i], chunk->item[i], chunk->time[i], event);
+			chunk->user[i] = c->user_code[chunk->user[i]];
+			start[chunk->user[i] + 1]++;
 		}
-		memcpy(log->time + at, chunk->time, chunk->n * sizeof(int64_t));
-		bmc_free(c->mem, chunk->user);
-		bmc_free(c->mem, chunk->time);
-		chunk->user = NULL;
-		chunk->time = NULL;
-		at += chunk->n;
 		bm_interrupts();
 	}
+	for (size_t u = 0; u < c->nusers; u++)
+		start[u + 1] += start[u];
 }
 
-/* Events' places in the chunks: all chunks but the last are full. */
-static inline const BmChunk *
-chunk_of(const BmReader *r, uint32_t e)
-{
-	return &r->chunks[e / BM_CHUNK_ROWS];
-}
-
-/* Items and behaviours in sorted order, straight out of the chunks, which are freed. */
 static void
-gather_codes(Cleaner *c, const uint32_t *order)
+free_chunk(Cleaner *c, BmChunk *chunk)
 {
-	BmReader *r = c->r;
+	bmc_free(c->mem, chunk->user);
+	bmc_free(c->mem, chunk->item);
+	bmc_free(c->mem, chunk->time);
+	bmc_free(c->mem, chunk->event);
+	memset(chunk, 0, sizeof(BmChunk));
+}
+
+/* Every event to the next place of its user, by order of arrival. The chunks are gone after. */
+static void
+scatter(Cleaner *c)
+{
 	BmLog *log = c->log;
-	size_t n = r->n;
+	size_t *at = take(c, c->nusers, sizeof(size_t));
 
-	log->item = take(c, n, sizeof(uint32_t));
-	log->event = r->has_event ? take(c, n, 1) : NULL;
-	for (size_t i = 0; i < n; i++)
+	memcpy(at, log->start, c->nusers * sizeof(size_t));
+	for (size_t k = 0; k < c->r->nchunks; k++)
 	{
-		const BmChunk *chunk = chunk_of(r, order[i]);
-		size_t at = order[i] % BM_CHUNK_ROWS;
+		BmChunk *chunk = &c->r->chunks[k];
 
-		if (i + PREFETCH_AHEAD < n)
+		for (size_t i = 0; i < chunk->n; i++)
 		{
-			uint32_t e = order[i + PREFETCH_AHEAD];
+			size_t to = at[chunk->user[i]]++;
 
-			__builtin_prefetch(&chunk_of(r, e)->item[e % BM_CHUNK_ROWS]);
+			log->time[to] = chunk->time[i];
+			log->item[to] = chunk->item[i];
+			if (log->event)
+				log->event[to] = chunk->event[i];
 		}
-		log->item[i] = chunk->item[at];
-		if (log->event)
-			log->event[i] = chunk->event[at];
-		if (i % BM_CHUNK_ROWS == 0)
-			bm_interrupts();
+		free_chunk(c, chunk);
+		bm_interrupts();
 	}
-	for (size_t k = 0; k < r->nchunks; k++)
-	{
-		bmc_free(c->mem, r->chunks[k].item);
-		bmc_free(c->mem, r->chunks[k].event);
-		r->chunks[k].item = NULL;
-		r->chunks[k].event = NULL;
-	}
+	bmc_free(c->mem, at);
 }
 
+/* Are the times rising, without a tie? Then there is nothing to sort. */
+static inline bool
+is_rising(const int64_t *time, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (time[i] <= time[i - 1])
+			return false;
+	return true;
+}
+
+/* Sort one user's events by (time, tie). */
 static void
-gather_times(Cleaner *c, const uint32_t *order)
+sort_user(Cleaner *c, size_t u)
 {
 	BmLog *log = c->log;
-	size_t n = c->r->n;
-	int64_t *sorted = take(c, n, sizeof(int64_t));
+	size_t start = log->start[u], n = log->start[u + 1] - start;
 
+	if (is_rising(log->time + start, n))
+		return;
+	if (n > c->capacity)
+	{
+		bmc_free(c->mem, c->scratch);
+		c->capacity = n > c->log->n / 2 ? n : 2 * n;
+		c->scratch = take(c, c->capacity, sizeof(Record));
+	}
 	for (size_t i = 0; i < n; i++)
 	{
-		if (i + PREFETCH_AHEAD < n)
-			__builtin_prefetch(&log->time[order[i + PREFETCH_AHEAD]]);
-		sorted[i] = log->time[order[i]];
-		if (i % BM_CHUNK_ROWS == 0)
-			bm_interrupts();
+		size_t e = start + i;
+		uint8_t event = log->event ? log->event[e] : 0;
+
+		c->scratch[i] = (Record){log->time[e], tie_of(c, u, log->item[e], log->time[e], event),
+								 log->item[e], event};
 	}
-	bmc_free(c->mem, log->time);
-	log->time = sorted;
+	sort_records(c->scratch, n);
+	for (size_t i = 0; i < n; i++)
+	{
+		log->time[start + i] = c->scratch[i].time;
+		log->item[start + i] = c->scratch[i].item;
+		if (log->event)
+			log->event[start + i] = c->scratch[i].event;
+	}
 }
 
 /* Chunks to columns in the order of (user, time, tie). */
@@ -211,26 +246,23 @@ sort_events(Cleaner *c)
 {
 	BmReader *r = c->r;
 	BmLog *log = c->log;
-	uint32_t *user, *order;
-	uint64_t *tie;
 
-	log->time = take(c, r->n, sizeof(int64_t));
-	user = take(c, r->n, sizeof(uint32_t));
-	tie = take(c, r->n, sizeof(uint64_t));
-	flatten(c, user, tie);
-	bmc_free(c->mem, c->item_hash);
-	bmc_free(c->mem, c->user_code);
-
-	order = take(c, r->n, sizeof(uint32_t));
-	log->start = take(c, c->nusers + 1, sizeof(size_t));
-	check(c, bmc_sort_events(order, log->start, user, log->time, tie, r->n, c->nusers, c->mem,
-							 r->watch ? &r->watch->stop : NULL));
-	bmc_free(c->mem, tie);
-	bmc_free(c->mem, user);
-	gather_times(c, order);
-	gather_codes(c, order);
-	bmc_free(c->mem, order);
 	log->n = r->n;
+	log->start = take0(c, c->nusers + 1, sizeof(size_t));
+	count_users(c);
+	bmc_free(c->mem, c->user_code);
+	log->time = take(c, r->n, sizeof(int64_t));
+	log->item = take(c, r->n, sizeof(uint32_t));
+	log->event = r->has_event ? take(c, r->n, 1) : NULL;
+	scatter(c);
+	for (size_t u = 0; u < c->nusers; u++)
+	{
+		sort_user(c, u);
+		if ((u & 0x3ff) == 0)
+			bm_interrupts();
+	}
+	bmc_free(c->mem, c->scratch);
+	bmc_free(c->mem, c->item_hash);
 }
 
 /* ---- cleaning rules, each one pass over the sorted columns ---- */

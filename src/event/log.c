@@ -70,13 +70,13 @@ bm_log_read(BmSource *source, int64 since, int64 until, BmMem *mem, MemoryContex
 }
 
 /*
- * At the sort: item 4, time 8, behaviour 1, user 4, tie 8 and order 4 bytes an event, 29 in all;
- * dictionaries are growing tables of keys and slots.
+ * At the sort: the chunks as read and the columns as sorted, 4 + 4 + 8 + 1 and 4 + 8 + 1 bytes an
+ * event. Dictionaries are growing tables of keys and slots, with counters and codes beside them.
  */
 size_t
 bm_log_bytes(double rows, double users, double items)
 {
-	return (size_t) (rows * 29.0 + (users + items) * 48.0) + 4 * 1024 * 1024;
+	return (size_t) (rows * 30.0 + (users + items) * 64.0) + 4 * 1024 * 1024;
 }
 
 void

@@ -2,8 +2,8 @@
  * read.c
  *		Reading a source: one SELECT, as the caller, into chunked columns of 17 bytes an event.
  *
- * The row callback is the hot loop: keys are encoded by type without a text round trip, the last
- * user and item are remembered (events often come in runs), and nothing is palloc'd per row but
+ * The row callback is the hot loop: keys are encoded by type without a text round trip, recent
+ * keys are remembered (events come in runs, and items are popular), and nothing is palloc'd per row but
  * what a compressed text needs. Codes are by order of arrival here; clean.c makes them canonical.
  */
 #include "event/read.h"
@@ -88,30 +88,61 @@ uuid_text(char *out, const pg_uuid_t *uuid)
 	}
 }
 
+/* Where a tag lives among the recent keys (Fibonacci hashing). */
+static inline BmRecentKey *
+recent_slot(const BmKeyColumn *k, uint64 tag)
+{
+	return &k->recent[tag * UINT64CONST(0x9e3779b97f4a7c15) >> (64 - BM_RECENT_BITS)];
+}
+
 static inline uint32_t
 int_code(BmReader *r, BmKeyColumn *k, int64 key)
 {
-	if (k->cached && k->last_int == key)
-		return k->last_code;
-	bm_read_check(bmc_dict_put_int(k->dict, key, &k->last_code), r);
-	k->last_int = key;
-	k->cached = true;
-	return k->last_code;
+	BmRecentKey *slot = recent_slot(k, (uint64) key);
+
+	if (slot->tag != (uint64) key || slot->code == BM_NONE)
+	{
+		bm_read_check(bmc_dict_put_int(k->dict, key, &slot->code), r);
+		slot->tag = (uint64) key;
+	}
+	return slot->code;
+}
+
+/* Length, first and last eight bytes: enough to tell recent keys apart; the bytes decide. */
+static inline uint64
+weak_hash(const char *key, size_t len)
+{
+	uint64 head = 0, tail = 0;
+
+	if (len >= 8)
+	{
+		memcpy(&head, key, 8);
+		memcpy(&tail, key + len - 8, 8);
+	}
+	else
+		memcpy(&head, key, len);
+	return head ^ (tail * UINT64CONST(0xff51afd7ed558ccd)) ^ len << 56;
+}
+
+static inline bool
+is_key(const BmDictView *d, uint32_t code, const char *key, size_t len)
+{
+	return d->offset[code + 1] - d->offset[code] == len &&
+		   memcmp(d->blob + d->offset[code], key, len) == 0;
 }
 
 static inline uint32_t
 bytes_code(BmReader *r, BmKeyColumn *k, const char *key, size_t len)
 {
-	if (k->cached && k->last_len == len && memcmp(k->last, key, len) == 0)
-		return k->last_code;
-	bm_read_check(bmc_dict_put_bytes(k->dict, key, len, &k->last_code), r);
-	k->cached = len <= BM_LAST_KEY;
-	if (k->cached)
+	uint64 tag = weak_hash(key, len);
+	BmRecentKey *slot = recent_slot(k, tag);
+
+	if (slot->tag != tag || slot->code == BM_NONE || !is_key(&k->dict->view, slot->code, key, len))
 	{
-		memcpy(k->last, key, len);
-		k->last_len = (uint32) len;
+		bm_read_check(bmc_dict_put_bytes(k->dict, key, len, &slot->code), r);
+		slot->tag = tag;
 	}
-	return k->last_code;
+	return slot->code;
 }
 
 /* Code of a text; BM_NONE for the empty one. */
@@ -322,7 +353,6 @@ static char *
 key_column(BmKeyColumn *k, BmDict *dict, const char *column, Oid type, char *expr)
 {
 	k->dict = dict;
-	k->cached = false;
 	switch (type)
 	{
 	case INT2OID:
@@ -396,6 +426,21 @@ estimated_rows(Oid relid)
 }
 
 static void
+init_recent(BmReader *r, BmKeyColumn *k)
+{
+	k->recent = take(r, (size_t) 1 << BM_RECENT_BITS, sizeof(BmRecentKey));
+	for (size_t i = 0; i < (size_t) 1 << BM_RECENT_BITS; i++)
+		k->recent[i].code = BM_NONE;
+}
+
+static void
+free_recent(BmReader *r, BmKeyColumn *k)
+{
+	bmc_free(r->mem, k->recent);
+	k->recent = NULL;
+}
+
+static void
 reader_init(BmReader *r, const BmSource *s, bool keep, BmMem *mem, BmWatch *watch)
 {
 	const BmSourceOptions *o = &s->options;
@@ -414,6 +459,9 @@ reader_init(BmReader *r, const BmSource *s, bool keep, BmMem *mem, BmWatch *watc
 	r->first = PG_INT64_MAX;
 	r->last = PG_INT64_MIN;
 	r->coarse = true;
+	init_recent(r, &r->user);
+	init_recent(r, &r->item);
+	init_recent(r, &r->event);
 	bm_read_check(bmc_dict_init(&r->users, s->user_int ? BM_KEY_INT : BM_KEY_BYTES, mem), r);
 	bm_read_check(bmc_dict_init(&r->items, s->item_int ? BM_KEY_INT : BM_KEY_BYTES, mem), r);
 	bm_read_check(bmc_dict_init(&r->events, BM_KEY_BYTES, mem), r);
@@ -453,6 +501,9 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 	append_range(&sql, s, since, until, values, &nargs);
 	(void) bm_scan(sql.data, nargs, types, values, NULL, read_row, r);
 	SPI_finish();
+	free_recent(r, &r->user);
+	free_recent(r, &r->item);
+	free_recent(r, &r->event);
 }
 
 void

@@ -38,18 +38,21 @@ typedef enum BmTimeSource
 	BM_FROM_EPOCH8
 } BmTimeSource;
 
-#define BM_LAST_KEY 64 /* longest key that the one-entry cache holds, bytes */
+/* Recent keys of a column, direct mapped: a slot of the dictionary's hash table is often a cache miss. */
+#define BM_RECENT_BITS 12
 
-/* A key column on its way into a dictionary; the last key is remembered, for runs of one user. */
+typedef struct BmRecentKey
+{
+	uint64 tag;    /* the integer itself, or a weak hash of the bytes */
+	uint32_t code; /* BM_NONE: empty */
+} BmRecentKey;
+
+/* A key column on its way into a dictionary. */
 typedef struct BmKeyColumn
 {
 	BmKeySource from;
 	BmDict *dict;
-	bool cached;
-	uint32_t last_code;
-	int64 last_int;
-	uint32 last_len;
-	char last[BM_LAST_KEY];
+	BmRecentKey *recent; /* (1 << BM_RECENT_BITS) */
 } BmKeyColumn;
 
 typedef struct BmReader
