@@ -1,101 +1,119 @@
-CREATE TABLE behavmine.source (
-	name        text PRIMARY KEY CHECK (name <> ''),
-	owner       name NOT NULL DEFAULT current_user,
-	relation    text NOT NULL,
-	user_id     name NOT NULL,
-	item_id     name NOT NULL,
-	ts          name NOT NULL,
-	event       name,
-	value       name,
-	quantity    name,
-	session_id  name,
-	attributes  name[] NOT NULL DEFAULT '{}',
-	items       text,
-	preset      text,
-	options     jsonb NOT NULL DEFAULT '{}',
-	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
-CREATE TABLE behavmine.model (
-	model_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	name        text NOT NULL UNIQUE CHECK (name <> ''),
-	task        text NOT NULL,
-	source      text,
-	owner       name NOT NULL DEFAULT current_user,
-	readers     name[] NOT NULL DEFAULT '{}',
-	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
-CREATE TABLE behavmine.version (
-	model_id    bigint NOT NULL REFERENCES behavmine.model ON DELETE CASCADE,
-	version     int NOT NULL CHECK (version > 0),
-	algorithm   text NOT NULL,
-	options     jsonb NOT NULL,
-	encoder     jsonb NOT NULL,
-	seed        bigint NOT NULL,
-	rows        bigint NOT NULL,
-	users       bigint NOT NULL,
-	items       bigint NOT NULL,
-	bytes       bigint NOT NULL,
-	epochs      int NOT NULL,
-	seconds     float8 NOT NULL,
-	metric      text,
-	value       float8,
-	baseline    float8,
-	metrics     jsonb NOT NULL DEFAULT '{}',
-	history     jsonb NOT NULL DEFAULT '[]',
-	cleaning    jsonb NOT NULL DEFAULT '{}',
-	watermark   timestamptz,
-	fingerprint bigint NOT NULL,
-	parent      int,
-	trained_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	trained_by  name NOT NULL DEFAULT current_user,
-	PRIMARY KEY (model_id, version)
-);
-CREATE TABLE behavmine.tensor (
-	model_id    bigint NOT NULL,
-	version     int NOT NULL,
-	name        text NOT NULL,
-	chunk_no    int NOT NULL CHECK (chunk_no >= 0),
-	dtype       text NOT NULL CHECK (dtype IN ('f32', 'i32')),
-	shape       int[] NOT NULL,
-	"values"    real[],
-	ints        int[],
-	crc         bigint NOT NULL,
-	PRIMARY KEY (model_id, version, name, chunk_no),
-	FOREIGN KEY (model_id, version) REFERENCES behavmine.version ON DELETE CASCADE,
-	CHECK ((dtype = 'f32') = ("values" IS NOT NULL) AND (dtype = 'i32') = (ints IS NOT NULL))
-);
-ALTER TABLE behavmine.tensor ALTER COLUMN "values" SET STORAGE EXTERNAL, ALTER COLUMN ints SET STORAGE EXTERNAL;
-CREATE TABLE behavmine.code (
-	model_id    bigint NOT NULL,
-	version     int NOT NULL,
-	kind        text NOT NULL,
-	code        int NOT NULL CHECK (code >= 0),
-	key         text NOT NULL,
-	count       bigint,
-	PRIMARY KEY (model_id, version, kind, code),
-	FOREIGN KEY (model_id, version) REFERENCES behavmine.version ON DELETE CASCADE
-);
-CREATE TABLE behavmine.deployment (
-	deployment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	model_id    bigint NOT NULL,
-	version     int NOT NULL,
-	deployed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	deployed_by name NOT NULL DEFAULT current_user,
-	undone_at   timestamptz,
-	FOREIGN KEY (model_id, version) REFERENCES behavmine.version ON DELETE CASCADE
-);
-CREATE INDEX ON behavmine.deployment (model_id, deployment_id DESC);
-CREATE TABLE behavmine.job (
-	job_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	action      text NOT NULL,
-	model       text,
-	arguments   jsonb NOT NULL DEFAULT '{}',
-	owner       name NOT NULL DEFAULT current_user,
-	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	started_at  timestamptz,
-	finished_at timestamptz,
-	pid         int,
-	status      text NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled')),
-	message     text,
-	result      jsonb
-);
+-- Models, versions, deployment, what is inside a version, what is installed.
+
+CREATE FUNCTION @extschema@.behav_algorithms()
+RETURNS TABLE (name text, task text, network boolean, options int, summary text)
+AS 'MODULE_PATHNAME', 'behav_algorithms' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 8;
+COMMENT ON FUNCTION @extschema@.behav_algorithms() IS
+'The algorithms that behav_train knows, the cheap ones first. Example: SELECT name, summary FROM behav_algorithms()';
+
+CREATE FUNCTION @extschema@.behav_options(algorithm text = NULL)
+RETURNS TABLE (algorithm text, name text, type text, "default" text, range text, description text)
+AS 'MODULE_PATHNAME', 'behav_options' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 50;
+COMMENT ON FUNCTION @extschema@.behav_options(text) IS
+'Options of one algorithm, or of all: type, default, range, a sentence. Example: SELECT name, "default", range FROM behav_options(''ease'')';
+
+CREATE FUNCTION @extschema@.behav_version() RETURNS TABLE (name text, value text)
+AS 'MODULE_PATHNAME', 'behav_version' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 8;
+COMMENT ON FUNCTION @extschema@.behav_version() IS
+'What is installed: extension, server, matrix library and its kernel, processors, threads, memory limit, pg_cron. Example: SELECT * FROM behav_version()';
+
+CREATE FUNCTION @extschema@.behav_deploy(model text, version int) RETURNS int
+AS 'MODULE_PATHNAME', 'behav_deploy' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_deploy(text, int) IS
+'Let this version answer from the commit on; the one before stays on the stack for behav_rollback. Example: SELECT behav_deploy(''shop'', 3)';
+
+CREATE FUNCTION @extschema@.behav_rollback(model text, steps int = 1) RETURNS int
+AS 'MODULE_PATHNAME', 'behav_rollback' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_rollback(text, int) IS
+'Undo the last deployments of a model and return the version that answers again. Example: SELECT behav_rollback(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_drop_model(model text, version int = NULL) RETURNS int
+AS 'MODULE_PATHNAME', 'behav_drop_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_drop_model(text, int) IS
+'Drop a model with all its versions, or one version that is not deployed; returns how many versions went. Example: SELECT behav_drop_model(''shop'', 2)';
+
+CREATE FUNCTION @extschema@.behav_grant_model(model text, role name) RETURNS void
+AS 'MODULE_PATHNAME', 'behav_grant_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_grant_model(text, name) IS
+'Let a role use a model of yours: read its versions and ask it. Example: SELECT behav_grant_model(''shop'', ''webapp'')';
+
+CREATE FUNCTION @extschema@.behav_revoke_model(model text, role name) RETURNS void
+AS 'MODULE_PATHNAME', 'behav_revoke_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.behav_revoke_model(text, name) IS
+'Take back what behav_grant_model gave. Example: SELECT behav_revoke_model(''shop'', ''webapp'')';
+
+CREATE FUNCTION @extschema@.behav_summary(model text, version int = NULL)
+RETURNS TABLE (part text, shape int[], parameters bigint, bytes bigint, note text)
+AS 'MODULE_PATHNAME', 'behav_summary' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 20;
+COMMENT ON FUNCTION @extschema@.behav_summary(text, int) IS
+'The tensors of a version (of the deployed one by default) with shape and size; reading them verifies them. Example: SELECT * FROM behav_summary(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_history(model text, version int = NULL)
+RETURNS TABLE (epoch int, loss float8, metric text, value float8, seconds float8)
+AS 'MODULE_PATHNAME', 'behav_history' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION @extschema@.behav_history(text, int) IS
+'The curve of a training, one row an epoch: mean loss, metric on the validation part, seconds so far. Example: SELECT epoch, loss, value FROM behav_history(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_weights(model text, name text = NULL, version int = NULL)
+RETURNS TABLE (name text, dtype text, shape int[], chunk_no int, "values" real[], ints int[])
+AS 'MODULE_PATHNAME', 'behav_weights' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 20;
+COMMENT ON FUNCTION @extschema@.behav_weights(text, text, int) IS
+'Stored weights of a version, all or of one tensor, row-major in chunks. Example: SELECT name, shape, "values"[1:4] FROM behav_weights(''shop'')';
+
+CREATE FUNCTION @extschema@.behav_embeddings(model text, kind text = 'item', version int = NULL)
+RETURNS TABLE (id text, embedding real[])
+AS 'MODULE_PATHNAME', 'behav_embeddings' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.behav_embeddings(text, text, int) IS
+'One vector per item, for models that learn some; real[] casts to the vector type of pgvector. Example: SELECT id, embedding FROM behav_embeddings(''shop'') LIMIT 5';
+
+CREATE FUNCTION @extschema@.behav_progress_slots()
+RETURNS TABLE (
+	pid int, model text, phase text, what text, done float8, total float8, percent float8,
+	phase_seconds_left float8, loss float8, metric text, value float8, seconds float8,
+	started_at timestamptz)
+AS 'MODULE_PATHNAME', 'behav_progress_slots' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4;
+COMMENT ON FUNCTION @extschema@.behav_progress_slots() IS
+'Long calls that run now in this database, of your roles (of all for members of pg_read_all_stats); behav_progress adds their role and query. Example: SELECT pid, model, phase FROM behav_progress_slots()';
+
+CREATE VIEW @extschema@.behav_progress AS
+SELECT p.pid, a.usename::text AS role, p.model, p.phase, p.what, p.done, p.total, p.percent,
+	p.phase_seconds_left, p.loss, p.metric, p.value, p.seconds, p.started_at, a.query
+FROM @extschema@.behav_progress_slots() p
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) p.pid;
+COMMENT ON VIEW @extschema@.behav_progress IS
+'Trainings and bulk runs that run now: phase, percent, loss, seconds so far and left in the phase. Example: SELECT pid, model, phase, what, percent FROM behav_progress';
+
+-- Views run with the rights of the extension's owner, so they filter by the reader's roles themselves.
+CREATE VIEW @extschema@.behav_models WITH (security_barrier) AS
+SELECT m.name AS model, m.task, m.source, m.owner::text AS owner, m.readers::text[] AS readers,
+	(SELECT pg_catalog.count(*) FROM behavmine.version c
+	 WHERE c.model_id OPERATOR(pg_catalog.=) m.model_id)::int AS versions,
+	d.version AS deployed, d.deployed_at, v.algorithm, v.metric, v.value, v.baseline,
+	v.rows, v.users, v.items, v.bytes, v.trained_at
+FROM behavmine.model m
+LEFT JOIN LATERAL (
+	SELECT s.version, s.deployed_at FROM behavmine.deployment s
+	WHERE s.model_id OPERATOR(pg_catalog.=) m.model_id AND s.undone_at IS NULL
+	ORDER BY s.deployment_id DESC LIMIT 1) d ON true
+LEFT JOIN behavmine.version v
+	ON v.model_id OPERATOR(pg_catalog.=) m.model_id AND v.version OPERATOR(pg_catalog.=) d.version
+WHERE @extschema@.behav_is_member(m.owner OPERATOR(pg_catalog.||) m.readers);
+COMMENT ON VIEW @extschema@.behav_models IS
+'Your models and those granted to you, with the deployed version and how good it is beside its baseline. Example: SELECT model, deployed, metric, value, baseline FROM behav_models';
+
+CREATE VIEW @extschema@.behav_versions WITH (security_barrier) AS
+SELECT m.name AS model, v.version,
+	v.version IS NOT DISTINCT FROM (
+		SELECT s.version FROM behavmine.deployment s
+		WHERE s.model_id OPERATOR(pg_catalog.=) m.model_id AND s.undone_at IS NULL
+		ORDER BY s.deployment_id DESC LIMIT 1) AS deployed,
+	v.algorithm, v.metric, v.value, v.baseline, v.rows, v.users, v.items, v.bytes, v.epochs,
+	v.seconds, v.seed, v.options, v.metrics, v.cleaning, v.watermark, v.trained_at,
+	v.trained_by::text AS trained_by
+FROM behavmine.model m
+JOIN behavmine.version v ON v.model_id OPERATOR(pg_catalog.=) m.model_id
+WHERE @extschema@.behav_is_member(m.owner OPERATOR(pg_catalog.||) m.readers);
+COMMENT ON VIEW @extschema@.behav_versions IS
+'Every stored version of your models and those granted to you: algorithm, options, metrics, what it was trained on. Example: SELECT version, deployed, algorithm, value FROM behav_versions WHERE model = ''shop'' ORDER BY version';
+
+GRANT SELECT ON @extschema@.behav_progress, @extschema@.behav_models, @extschema@.behav_versions TO PUBLIC;

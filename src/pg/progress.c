@@ -391,16 +391,31 @@ set_double(Datum *value, bool *null, double x)
 	*value = Float8GetDatum(x);
 }
 
+/* What is done, of how much, in percent; seconds left in the phase at its speed so far. */
+static void
+set_share(Datum *values, bool *nulls, const int64 *slot, TimestampTz now)
+{
+	double done = double_of(slot[P_DONE]), total = double_of(slot[P_TOTAL]);
+	double share = total > 0.0 ? Max(0.0, Min(done / total, 1.0)) : NAN;
+	double seconds = (double) (now - slot[P_PHASE_START]) / USECS_PER_SEC;
+
+	values[0] = Float8GetDatum(done);
+	set_double(&values[1], &nulls[1], total > 0.0 ? total : NAN);
+	set_double(&values[2], &nulls[2], rint(1000.0 * share) / 10.0);
+	set_double(&values[3], &nulls[3], share > 0.0 ? seconds * (1.0 - share) / share : NAN);
+}
+
 /*
  * behav_progress_slots(): one row per backend of this database that runs one of our long calls:
- * pid, model, phase, what, done, total, loss, metric, value, started_at, phase_started_at.
- * Visible to the same role and to members of pg_read_all_stats.
+ * pid, model, phase, what, done, total, percent, phase_seconds_left, loss, metric, value, seconds,
+ * started_at. Visible to the same role and to members of pg_read_all_stats.
  */
 BM_FUNCTION(behav_progress_slots);
 Datum
 behav_progress_slots(PG_FUNCTION_ARGS)
 {
 	bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+	TimestampTz now = GetCurrentTimestamp();
 	int n;
 
 	bm_srf_begin(fcinfo);
@@ -410,8 +425,8 @@ behav_progress_slots(PG_FUNCTION_ARGS)
 		LocalPgBackendStatus *local = bm_backend_status(i);
 		const PgBackendStatus *b = local ? &local->backendStatus : NULL;
 		const int64 *slot;
-		Datum values[11];
-		bool nulls[11] = {false};
+		Datum values[13];
+		bool nulls[13] = {false};
 		int64 phase;
 
 		if (b == NULL || b->st_progress_command != BM_PROGRESS || b->st_databaseid != MyDatabaseId)
@@ -424,14 +439,12 @@ behav_progress_slots(PG_FUNCTION_ARGS)
 		set_text(&values[1], &nulls[1], slot_name(&slot[P_MODEL], 8));
 		values[2] = bm_text_datum(phase_words[phase]);
 		set_text(&values[3], &nulls[3], slot_name(&slot[P_WHAT], 3));
-		values[4] = Float8GetDatum(double_of(slot[P_DONE]));
-		set_double(&values[5], &nulls[5],
-				   double_of(slot[P_TOTAL]) > 0.0 ? double_of(slot[P_TOTAL]) : NAN);
-		set_double(&values[6], &nulls[6], double_of(slot[P_LOSS]));
-		set_text(&values[7], &nulls[7], slot_name(&slot[P_METRIC], 2));
-		set_double(&values[8], &nulls[8], double_of(slot[P_VALUE]));
-		values[9] = TimestampTzGetDatum(slot[P_START]);
-		values[10] = TimestampTzGetDatum(slot[P_PHASE_START]);
+		set_share(&values[4], &nulls[4], slot, now);
+		set_double(&values[8], &nulls[8], double_of(slot[P_LOSS]));
+		set_text(&values[9], &nulls[9], slot_name(&slot[P_METRIC], 2));
+		set_double(&values[10], &nulls[10], double_of(slot[P_VALUE]));
+		values[11] = Float8GetDatum((double) (now - slot[P_START]) / USECS_PER_SEC);
+		values[12] = TimestampTzGetDatum(slot[P_START]);
 		bm_srf_row(fcinfo, values, nulls);
 	}
 	return (Datum) 0;
