@@ -93,6 +93,7 @@ insert_version(const BmVersion *v)
 						bm_param_datum(TIMESTAMPTZOID, TimestampTzGetDatum(v->watermark)),
 						bm_param_int8((int64) v->fingerprint)};
 
+	params[18].null = v->watermark == 0; /* unknown */
 	bm_write("INSERT INTO behavmine.version (model_id, version, algorithm, options, encoder, seed, "
 			 "rows, users, items, bytes, epochs, seconds, metric, value, baseline, metrics, "
 			 "history, cleaning, watermark, fingerprint) "

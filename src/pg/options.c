@@ -11,16 +11,29 @@
 
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/numeric.h"
 
+#define MAX_SHOWN 80 /* bytes of a value in a message */
+
 #define FIELD(target, spec, type) ((type *) ((char *) (target) + (spec)->offset))
+
+/* A value as JSON for a message; a long one is cut. */
+static char *
+jsonb_text(Jsonb *json)
+{
+	char *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
+	int len = strlen(text);
+
+	if (len <= MAX_SHOWN)
+		return text;
+	return psprintf("%.*s...", pg_mbcliplen(text, len, MAX_SHOWN), text);
+}
 
 static char *
 jsonb_value_text(const JsonbValue *v)
 {
-	Jsonb *json = JsonbValueToJsonb((JsonbValue *) v);
-
-	return JsonbToCString(NULL, &json->root, VARSIZE(json));
+	return jsonb_text(JsonbValueToJsonb((JsonbValue *) v));
 }
 
 static void
@@ -253,7 +266,7 @@ bm_options_check(Jsonb *json, const BmOptionSpec *const *specs, int n, const cha
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the options of %s must be a JSON object", what),
-						errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
+						errdetail("They are %s.", jsonb_text(json)),
 						errhint("For example '{\"max_seconds\": 60}', or '{}' for the defaults.")));
 	names = all_names(specs, n, &nnames);
 	it = JsonbIteratorInit(&json->root);
