@@ -1,0 +1,52 @@
+# behavmine: `make demo` shows it, `make test` proves it, `make && make install` installs it.
+EXTENSION   = behavmine
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" behavmine.control)
+MODULE_big  = behavmine
+OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/core/*/*.c)))
+
+SQL_MODULES = header event simulate model train recommend footer
+SCRIPT      = build/behavmine--$(EXTVERSION).sql
+DATA        = $(wildcard sql/upgrade/*.sql)
+DATA_built  = $(SCRIPT)
+DOCS        = README.md $(wildcard doc/*.md)
+EXTRA_CLEAN = build
+
+REGRESS        = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS   = --load-extension=behavmine
+ISOLATION      = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=behavmine
+
+# -fno-math-errno, -fno-trapping-math: let loops with sqrtf and fmaxf become vectors; values stay the
+# same. The bitcode is left out: no function of ours is small enough to inline into a query.
+OPTFLAGS ?=
+PG_CPPFLAGS = -Isrc -DBM_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS   = -std=gnu11 -O3 -fno-math-errno -fno-trapping-math \
+	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-declaration-after-statement $(OPTFLAGS)
+SHLIB_LINK  = -Wl,--version-script=src/behavmine.map -Wl,--gc-sections -lm -lpthread -ldl
+override with_llvm = no
+
+PG_CONFIG ?= $(shell test/find_pg_config)
+
+.PHONY: test demo bench
+ifeq ($(PG_CONFIG),)
+all install:
+	@echo "no PostgreSQL with server headers found: install postgresql-server-dev-<version>, or set PG_CONFIG" >&2; exit 1
+else
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(wildcard src/*.h src/*/*.h src/core/*/*.h) Makefile
+$(shlib): src/behavmine.map
+src/behavmine.o src/model/about.o: behavmine.control
+
+$(SCRIPT): $(SQL_MODULES:%=sql/install/%.sql) behavmine.control
+	@mkdir -p $(@D)
+	cat $(filter %.sql,$^) > $@
+endif
+
+# Both install missing packages, build, and run on a throw-away server of their own.
+# make demo DATA=file.csv shows it on your own events.
+test:
+	@test/run
+demo:
+	@demo/run "$(if $(filter command line,$(origin DATA)),$(abspath $(DATA)))"
