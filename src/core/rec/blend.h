@@ -30,9 +30,5 @@ extern void bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory
 /* Weighted mean of the parts' shares, each part weighted by weight * |its z-score of the item|. */
 extern void bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, uint32_t item,
 							  void *scratch);
-/*
- * Non-negative weights that sum to 1 and maximise NDCG@k on cases, by coordinate search on a
- * simplex grid of steps of 1/10 over per-case ranks computed once. See rank.h for BmCases.
- */
 
 #endif
