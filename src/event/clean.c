@@ -11,7 +11,6 @@
 
 #include <math.h>
 
-#include "core/num/rng.h"
 #include "utils/timestamp.h"
 
 /* One event of the user that is being sorted. */
@@ -84,13 +83,9 @@ take0(const Cleaner *c, size_t n, size_t size)
 static uint64_t
 key_hash(const BmDictView *d, uint32_t code)
 {
-	uint64_t h = UINT64_C(0x452821e638d01377);
-
 	if (d->kind == BM_KEY_INT)
-		return bmc_mix64((uint64_t) d->key[code]);
-	for (uint64_t i = d->offset[code]; i < d->offset[code + 1]; i++)
-		h = (h ^ (unsigned char) d->blob[i]) * UINT64_C(0x100000001b3);
-	return bmc_mix64(h);
+		return bm_key_hash_int(d->key[code]);
+	return bm_key_hash_bytes(d->blob + d->offset[code], d->offset[code + 1] - d->offset[code]);
 }
 
 /* Is behaviour a before b: lighter first, then by name. */
@@ -125,18 +120,6 @@ prepare_codes(Cleaner *c)
 			rank += b != a && behaviour_before(c, b, a);
 		c->rank[a] = (uint8_t) rank;
 	}
-}
-
-/*
- * Order among one user's events at one time: pseudo-random by user, item and time, the behaviours
- * of one item in order of weight. So no pattern appears that the data does not have.
- */
-static inline uint64_t
-tie_of(const Cleaner *c, uint64_t user, uint32_t item, int64_t time, uint8_t event)
-{
-	uint64_t h = bmc_mix64(c->item_hash[item] ^ bmc_mix64((uint64_t) time + user));
-
-	return (h & ~UINT64_C(255)) | c->rank[event];
 }
 
 /* start (users+1): where each user's events will begin; also canonical user codes into the chunks. */
@@ -213,6 +196,7 @@ sort_user(Cleaner *c, size_t u)
 {
 	BmLog *log = c->log;
 	size_t start = log->start[u], n = log->start[u + 1] - start;
+	uint64_t user;
 
 	if (is_rising(log->time + start, n))
 		return;
@@ -222,13 +206,14 @@ sort_user(Cleaner *c, size_t u)
 		c->capacity = n > c->log->n / 2 ? n : 2 * n;
 		c->scratch = take(c, c->capacity, sizeof(Record));
 	}
+	user = key_hash(&c->r->users.view, (uint32_t) u);
 	for (size_t i = 0; i < n; i++)
 	{
 		size_t e = start + i;
 		uint8_t event = log->event ? log->event[e] : 0;
+		uint64_t tie = bm_tie(user, c->item_hash[log->item[e]], log->time[e]) | c->rank[event];
 
-		c->scratch[i] = (Record){log->time[e], tie_of(c, u, log->item[e], log->time[e], event),
-								 log->item[e], event};
+		c->scratch[i] = (Record){log->time[e], tie, log->item[e], event};
 	}
 	sort_records(c->scratch, n);
 	for (size_t i = 0; i < n; i++)

@@ -8,8 +8,36 @@
 #include "pg/pg.h"
 #include "core/num/dict.h"
 #include "core/num/recommender.h"
+#include "core/num/rng.h"
 #include "event/source.h"
 #include "utils/jsonb.h"
+
+/* Hashes of keys: the same whatever their codes, so that a history read alone is ordered as the log. */
+static inline uint64_t
+bm_key_hash_int(int64 key)
+{
+	return bmc_mix64((uint64_t) key);
+}
+
+static inline uint64_t
+bm_key_hash_bytes(const char *key, size_t len)
+{
+	uint64_t h = UINT64_C(0x452821e638d01377);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char) key[i]) * UINT64_C(0x100000001b3);
+	return bmc_mix64(h);
+}
+
+/*
+ * Order among one user's events at one time: pseudo-random by user, item and time (the lowest byte is
+ * free for the behaviour's rank by weight and name). So no pattern appears that the data does not have.
+ */
+static inline uint64_t
+bm_tie(uint64_t user_hash, uint64_t item_hash, int64 time)
+{
+	return bmc_mix64(item_hash ^ bmc_mix64((uint64_t) time + user_hash)) & ~UINT64_C(255);
+}
 
 /* What cleaning removed; shown by behav_profile and stored with every version. */
 typedef struct BmCleaning

@@ -22,6 +22,7 @@ typedef struct BmModel
 	char **events;       /* behaviour names by code */
 	const void *mapping; /* or NULL */
 	size_t mapping_bytes;
+	void *attached; /* what serving prepared for this model, in context; NULL at first */
 	MemoryContext context;
 } BmModel;
 

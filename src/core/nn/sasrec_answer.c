@@ -307,9 +307,8 @@ to_shares(float *share, const BmHistory *h, const float *product, const uint32_t
 		share[at[i]] = (float) (share[at[i]] / total);
 }
 
-void
-bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, uint32_t item,
-				   void *scratch)
+static void
+explain_one(float *share, const void *bound, const BmHistory *h, uint32_t item, void *scratch)
 {
 	const BmSasrecBound *b = bound;
 	const BmNetShape *s = &b->shape;
@@ -336,6 +335,14 @@ bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, uint32_t
 	for (size_t i = 0; i < n; i++)
 		product[i] = sqrtf((float) D) * bmc_dot(dx + i * D, b->item + (size_t) recent[i] * D, D);
 	to_shares(share, h, product, at, n);
+}
+
+void
+bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+				   size_t n, void *scratch)
+{
+	for (size_t i = 0; i < n; i++)
+		explain_one(share + i * h->n, bound, h, items[i], scratch);
 }
 
 /* Cosine of the embeddings; items that nothing has taught get -1, or 0 all round for such an item. */

@@ -92,8 +92,8 @@ extern const char *bmc_sasrec_bind(void *bound, const BmTensors *t, const char *
 extern size_t bmc_sasrec_score_bytes(const void *bound, size_t B);
 extern void bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 							 void *scratch, bool fast_blas);
-extern void bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, uint32_t item,
-							   void *scratch);
+extern void bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h,
+							   const uint32_t *items, size_t n, void *scratch);
 extern void bmc_sasrec_similar(float *scores, const void *bound, uint32_t item, void *scratch);
 
 #endif

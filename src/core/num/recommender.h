@@ -115,11 +115,12 @@ typedef struct BmRecommender
 	void (*score)(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
 				  bool fast_blas);
 	/*
-	 * share (h->n): how much each history event contributed to item's score; non-negative, sums to
-	 * 1 or is all 0 when nothing did. Exact for linear models; for networks see their file.
+	 * share (n, h->n): how much each history event contributed to the score of items[0..n-1];
+	 * non-negative, a row sums to 1 or is all 0 when nothing did. Exact for linear models; for networks
+	 * see their file.
 	 */
-	void (*explain)(float *share, const void *bound, const BmHistory *h, uint32_t item,
-					void *scratch);
+	void (*explain)(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+					size_t n, void *scratch);
 	/* scores (nitems): similarity of every item to this one, the item itself -INFINITY; NULL: score of the one-item history. */
 	void (*similar)(float *scores, const void *bound, uint32_t item, void *scratch);
 	/* Name of the (nitems, D) tensor that embeds items, or NULL. */

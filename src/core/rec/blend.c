@@ -28,7 +28,7 @@ bmc_blend_score_bytes(const BmBlend *blend, size_t B)
 {
 	size_t bytes = bmc_add(bmc_take_size(largest_part_bytes(blend, B), 1), 64);
 
-	/* one part's rows beside the sum, and the shares of explain, which never needs both */
+	/* one part's rows beside the sum */
 	return blend->n == 1 ? bytes
 						 : bmc_add(bytes, bmc_take_size(bmc_mul(B, blend->nitems), sizeof(float)));
 }
@@ -88,50 +88,69 @@ bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t 
 	}
 }
 
-/* Scratch: bmc_blend_score_bytes(blend, 1); a share needs h->n floats of it, at most nitems are used. */
-void
-bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, uint32_t item,
-				  void *scratch)
+/* one part's scores, its z-scores of the items, its shares */
+size_t
+bmc_blend_explain_bytes(const BmBlend *blend, size_t nevents, size_t n)
 {
-	size_t n = blend->nitems;
-	BmArena arena = {scratch, bmc_blend_score_bytes(blend, 1), 0};
-	void *inner = bmc_take(&arena, largest_part_bytes(blend, 1), 1);
-	BmHistory newest = *h;
-	float *row;
+	return bmc_add(bmc_add(bmc_take_size(largest_part_bytes(blend, 1), 1),
+						   bmc_take_size(blend->nitems, sizeof(float))),
+				   bmc_add(bmc_take_size(n, sizeof(double)),
+						   bmc_take_size(bmc_mul(nevents, n), sizeof(float))));
+}
+
+/* |z-score| of each of the items among a part's scores. */
+static void
+item_scores(double *z, const float *row, size_t nitems, const uint32_t *items, size_t n)
+{
+	double mean, sd;
+
+	moments(row, nitems, &mean, &sd);
+	for (size_t i = 0; i < n; i++)
+		z[i] = sd > 0.0 ? fabs(((double) row[items[i]] - mean) / sd) : 0.0;
+}
+
+/* Scale to a sum of 1; a row of zeros stays. */
+static void
+normalise(float *share, size_t n)
+{
 	double total = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+		total += (double) share[i];
+	for (size_t i = 0; i < n && total > 0.0; i++)
+		share[i] = (float) ((double) share[i] / total);
+}
+
+void
+bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, const uint32_t *items,
+				  size_t n, void *scratch)
+{
+	BmArena arena = {scratch, bmc_blend_explain_bytes(blend, h->n, n), 0};
+	void *inner = bmc_take(&arena, largest_part_bytes(blend, 1), 1);
+	float *row = bmc_take(&arena, blend->nitems, sizeof(float));
+	double *z = bmc_take(&arena, n, sizeof(double));
+	float *part_share = bmc_take(&arena, h->n * n, sizeof(float));
 
 	if (blend->n == 1)
 	{
-		blend->part[0].algorithm->explain(share, blend->part[0].bound, h, item, inner);
+		blend->part[0].algorithm->explain(share, blend->part[0].bound, h, items, n, inner);
 		return;
 	}
-	row = bmc_take(&arena, n, sizeof(float));
-	memset(share, 0, h->n * sizeof(float));
-	if (newest.n > n) /* the row holds the shares too: the newest n events explain */
-	{
-		size_t skip = newest.n - n;
-
-		newest.item += skip;
-		newest.time = newest.time ? newest.time + skip : NULL;
-		newest.event = newest.event ? newest.event + skip : NULL;
-		newest.n = n;
-	}
+	memset(share, 0, h->n * n * sizeof(float));
 	for (int p = 0; p < blend->n; p++)
 	{
 		const BmBlendPart *part = &blend->part[p];
-		double mean, sd, z;
 
 		if (part->weight == 0.0f)
 			continue;
 		part->algorithm->score(row, part->bound, h, 1, inner, false);
-		moments(row, n, &mean, &sd);
-		z = sd > 0.0 ? ((double) row[item] - mean) / sd : 0.0;
-		part->algorithm->explain(row, part->bound, &newest, item, inner);
-		for (size_t i = 0; i < newest.n; i++)
-			share[h->n - newest.n + i] += (float) ((double) part->weight * fabs(z)) * row[i];
+		item_scores(z, row, blend->nitems, items, n);
+		part->algorithm->explain(part_share, part->bound, h, items, n, inner);
+		for (size_t i = 0; i < n; i++)
+			for (size_t e = 0; e < h->n; e++)
+				share[i * h->n + e] +=
+					(float) ((double) part->weight * z[i]) * part_share[i * h->n + e];
 	}
-	for (size_t i = 0; i < h->n; i++)
-		total += (double) share[i];
-	for (size_t i = 0; i < h->n && total > 0.0; i++)
-		share[i] = (float) ((double) share[i] / total);
+	for (size_t i = 0; i < n; i++)
+		normalise(share + i * h->n, h->n);
 }

@@ -27,8 +27,12 @@ extern size_t bmc_blend_score_bytes(const BmBlend *blend, size_t B);
 /* Each part's row is centred and divided by its standard deviation over the items (0 stays 0). */
 extern void bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t B,
 							void *scratch, bool fast_blas);
-/* Weighted mean of the parts' shares, each part weighted by weight * |its z-score of the item|. */
-extern void bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, uint32_t item,
-							  void *scratch);
+/*
+ * share (n, h->n) for items[0..n-1]: weighted mean of the parts' shares, each part weighted by weight *
+ * |its z-score of the item|. Scratch: bmc_blend_explain_bytes.
+ */
+extern size_t bmc_blend_explain_bytes(const BmBlend *blend, size_t nevents, size_t n);
+extern void bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h,
+							  const uint32_t *items, size_t n, void *scratch);
 
 #endif

@@ -106,9 +106,7 @@ unreachable(const BmCases *cases, const BmHistory *h, uint32_t target)
 	if (cases->support && cases->support[target] == 0)
 		return true;
 	for (size_t i = 0; i < h->n; i++)
-		if (h->item[i] == target && (cases->exclude == BM_EXCLUDE_SEEN ||
-									 (cases->exclude == BM_EXCLUDE_PURCHASED && cases->purchase &&
-									  h->event && cases->purchase[h->event[i]])))
+		if (h->item[i] == target && bmc_excluded(cases->exclude, cases->purchase, h, i))
 			return true;
 	return false;
 }
@@ -116,9 +114,8 @@ unreachable(const BmCases *cases, const BmHistory *h, uint32_t target)
 static void
 take_out_rows(float *rows, int nparts, size_t n, const BmCases *cases, const BmHistory *h)
 {
-	for (size_t i = 0; i < h->n && cases->exclude != BM_EXCLUDE_NONE; i++)
-		if (cases->exclude == BM_EXCLUDE_SEEN ||
-			(cases->purchase && h->event && cases->purchase[h->event[i]]))
+	for (size_t i = 0; i < h->n; i++)
+		if (bmc_excluded(cases->exclude, cases->purchase, h, i))
 			for (int p = 0; p < nparts; p++)
 				rows[(size_t) p * n + h->item[i]] = -1e30f; /* below 0 under any weights */
 }

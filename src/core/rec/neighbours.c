@@ -361,12 +361,9 @@ entry(const BmNeighbours *b, uint32_t a, uint32_t item)
 }
 
 /* Exact: the event's own term of the sum; negative terms explain nothing and count as 0. */
-void
-bmc_neighbours_explain(float *share, const void *bound, const BmHistory *h, uint32_t item,
-					   void *scratch)
+static void
+explain_one(float *share, const BmNeighbours *b, const BmHistory *h, uint32_t item, uint64_t *seen)
 {
-	const BmNeighbours *b = bound;
-	uint64_t *seen = scratch;
 	size_t n = h->n < b->last ? h->n : b->last;
 	double total = 0.0;
 	float w = 1.0f;
@@ -387,4 +384,12 @@ bmc_neighbours_explain(float *share, const void *bound, const BmHistory *h, uint
 	}
 	for (size_t i = 0; i < h->n && total > 0.0; i++)
 		share[i] = (float) ((double) share[i] / total);
+}
+
+void
+bmc_neighbours_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+					   size_t n, void *scratch)
+{
+	for (size_t i = 0; i < n; i++)
+		explain_one(share + i * h->n, bound, h, items[i], scratch);
 }

@@ -60,6 +60,6 @@ extern size_t bmc_neighbours_score_bytes(const void *bound, size_t B);
 extern void bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 								 void *scratch, bool fast_blas);
 extern void bmc_neighbours_explain(float *share, const void *bound, const BmHistory *h,
-								   uint32_t item, void *scratch);
+								   const uint32_t *items, size_t n, void *scratch);
 
 #endif

@@ -142,9 +142,10 @@ popular_score(float *scores, const void *bound, const BmHistory *h, size_t B, vo
 
 /* No event of the user's contributes. */
 static void
-popular_explain(float *share, const void *bound, const BmHistory *h, uint32_t item, void *scratch)
+popular_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+				size_t n, void *scratch)
 {
-	memset(share, 0, h->n * sizeof(float));
+	memset(share, 0, n * h->n * sizeof(float));
 }
 
 const BmRecommender bmc_popular = {

@@ -79,15 +79,6 @@ target_of(const BmCases *cases, size_t c)
 	return cases->data->item[cases->data->start[cases->user[c]] + cases->pos[c]];
 }
 
-static bool
-excluded(const BmCases *cases, const BmHistory *h, size_t i)
-{
-	if (cases->exclude == BM_EXCLUDE_SEEN)
-		return true;
-	return cases->exclude == BM_EXCLUDE_PURCHASED && cases->purchase && h->event &&
-		   cases->purchase[h->event[i]];
-}
-
 /* Set what exclude takes out to value; true when the target is among it. */
 static bool
 take_out(float *scores, const BmCases *cases, const BmHistory *h, uint32_t target, float value)
@@ -97,7 +88,7 @@ take_out(float *scores, const BmCases *cases, const BmHistory *h, uint32_t targe
 	if (cases->exclude == BM_EXCLUDE_NONE)
 		return false;
 	for (size_t i = 0; i < h->n; i++)
-		if (excluded(cases, h, i))
+		if (bmc_excluded(cases->exclude, cases->purchase, h, i))
 		{
 			scores[h->item[i]] = value;
 			repeat |= h->item[i] == target;

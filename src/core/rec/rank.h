@@ -14,6 +14,15 @@ typedef enum BmExclude
 	BM_EXCLUDE_PURCHASED /* only items whose event is a purchase (purchase[event] true) */
 } BmExclude;
 
+/* Does exclude take history entry i out? Without behaviours every event has code 0. */
+static inline bool
+bmc_excluded(BmExclude exclude, const bool *purchase, const BmHistory *h, size_t i)
+{
+	if (exclude == BM_EXCLUDE_PURCHASED)
+		return purchase && purchase[h->event ? h->event[i] : 0];
+	return exclude == BM_EXCLUDE_SEEN;
+}
+
 /* Case c: predict event pos[c] of user[c] from that user's events before it (all, hidden ones too). */
 typedef struct BmCases
 {

@@ -1,0 +1,112 @@
+/*
+ * bound.c
+ *		From stored tensors to something that answers: every algorithm checks its own tensors.
+ */
+#include "pg/pg.h"
+
+#include "model/encoder.h"
+
+/* Names of the parts: option "parts" of a blend, else the algorithm itself. */
+static int
+part_names(const BmVersion *v, char **name)
+{
+	JsonbValue *parts = NULL;
+	int n = 0;
+
+	if (bm_algorithm_or_null(v->algorithm) && bm_algorithm(v->algorithm)->core)
+	{
+		name[0] = v->algorithm;
+		return 1;
+	}
+	if (v->options && JB_ROOT_IS_OBJECT(v->options))
+		parts = getKeyJsonValueFromContainer(&v->options->root, "parts", 5, NULL);
+	if (parts && parts->type == jbvBinary && JsonContainerIsArray(parts->val.binary.data))
+		n = (int) JsonContainerSize(parts->val.binary.data);
+	if (n < 1 || n > BM_MAX_BLEND)
+		bm_version_damaged(v, NULL, "its algorithm \"%s\" is unknown or has no parts",
+						   v->algorithm);
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *part = getIthJsonbValueFromContainer(parts->val.binary.data, i);
+
+		if (part->type != jbvString)
+			bm_version_damaged(v, NULL, "a part of the blend has no name");
+		name[i] = pnstrdup(part->val.string.val, part->val.string.len);
+	}
+	return n;
+}
+
+static void
+bind_part(BmModel *model, const BmTensors *tensors, const char *name, BmBlendPart *part)
+{
+	const BmAlgorithm *algorithm = bm_algorithm_or_null(name);
+	void *bound;
+	const char *wrong;
+
+	if (algorithm == NULL || algorithm->core == NULL)
+		bm_version_damaged(model->version, NULL, "this library has no algorithm \"%s\"", name);
+	bound = palloc0(algorithm->core->bound_size);
+	wrong = algorithm->core->bind(bound, tensors, psprintf("%s/", name), model->items.n);
+	if (wrong)
+		bm_version_damaged(model->version, name, "%s", wrong);
+	part->algorithm = algorithm->core;
+	part->bound = bound;
+	part->weight = 1.0f;
+}
+
+/* A tensor of one float an item. */
+static const float *
+item_tensor(const BmModel *model, const BmTensors *tensors, const char *name)
+{
+	size_t n = model->items.n;
+	const BmTensor *t = bmc_tensors_find(tensors, NULL, name, BM_F32, 1, &n);
+
+	if (t == NULL)
+		bm_version_damaged(model->version, name, "it is missing or has another shape");
+	return t->data;
+}
+
+void
+bm_model_bind(BmModel *model, const BmTensors *tensors)
+{
+	MemoryContext old = MemoryContextSwitchTo(model->context);
+	char *name[BM_MAX_BLEND];
+	int n = part_names(model->version, name);
+
+	model->blend.n = n;
+	model->blend.nitems = model->items.n;
+	for (int i = 0; i < n; i++)
+		bind_part(model, tensors, name[i], &model->blend.part[i]);
+	if (bm_algorithm(model->version->algorithm)->core == NULL)
+	{
+		size_t parts = (size_t) n;
+		const BmTensor *w = bmc_tensors_find(tensors, NULL, "blend_weight", BM_F32, 1, &parts);
+
+		if (w == NULL)
+			bm_version_damaged(model->version, "blend_weight",
+							   "it is missing or has another shape");
+		for (int i = 0; i < n; i++)
+			model->blend.part[i].weight = ((const float *) w->data)[i];
+	}
+	model->popularity = item_tensor(model, tensors, "popularity");
+	model->support = item_tensor(model, tensors, "support");
+	bm_encoder_apply(model, model->version->encoder);
+	MemoryContextSwitchTo(old);
+}
+
+BmModel *
+bm_model_load(const char *name, int version, BmMem *mem, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	BmModel *model = palloc0(sizeof(BmModel));
+	BmTensors *tensors = palloc0(sizeof(BmTensors));
+	BmDict items;
+
+	model->context = context;
+	model->version = bm_version_load(name, version);
+	bm_version_tensors(model->version, tensors, &items, mem);
+	model->items = items.view;
+	bm_model_bind(model, tensors);
+	MemoryContextSwitchTo(old);
+	return model;
+}
