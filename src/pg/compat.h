@@ -26,4 +26,11 @@
 #define bm_backend_status(i) pgstat_fetch_stat_local_beentry(i)
 #endif
 
+/* "schema.name" as a list of names; an error when it is malformed. */
+#if PG_VERSION_NUM >= 160000
+#define bm_qualified_name(text) stringToQualifiedNameList(text, NULL)
+#else
+#define bm_qualified_name(text) stringToQualifiedNameList(text)
+#endif
+
 #endif

@@ -8,7 +8,9 @@
  * calling thread and spins for ever where that fails. The serial variant is not thread-safe, the
  * OpenMP variant wants its thread count set in every calling thread.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>

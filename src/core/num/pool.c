@@ -3,7 +3,9 @@
  *		A pthread pool. Tasks are claimed from an atomic counter; what a task computes depends on its
  *		number alone, so the order of claiming does not matter.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,0 +1,68 @@
+-- Serving: what to show a user, from the user's own history.
+
+CREATE FUNCTION @extschema@.behav_recommend(
+	user_id bigint, k int = 10, model text = NULL, exclude text = 'purchased',
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+RETURNS TABLE (item_id text, score float8, rank int, reason text)
+AS 'MODULE_PATHNAME', 'behav_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_recommend(bigint, int, text, text, anycompatiblearray, float8) IS
+'The k items to show a user now, with the event of the history that spoke most for each. A user without events gets what is popular. Example: SELECT * FROM behav_recommend(42)';
+
+CREATE FUNCTION @extschema@.behav_recommend(
+	user_id text, k int = 10, model text = NULL, exclude text = 'purchased',
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+RETURNS TABLE (item_id text, score float8, rank int, reason text)
+AS 'MODULE_PATHNAME', 'behav_recommend_text' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_recommend(text, int, text, text, anycompatiblearray, float8) IS
+'As behav_recommend(bigint), for users that are texts. Example: SELECT * FROM behav_recommend(''u42'', k => 5)';
+
+CREATE FUNCTION @extschema@.behav_recommend(
+	user_id uuid, k int = 10, model text = NULL, exclude text = 'purchased',
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+RETURNS TABLE (item_id text, score float8, rank int, reason text)
+AS 'MODULE_PATHNAME', 'behav_recommend_uuid' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_recommend(uuid, int, text, text, anycompatiblearray, float8) IS
+'As behav_recommend(bigint), for users that are uuids. Example: SELECT * FROM behav_recommend(''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11''::uuid)';
+
+CREATE FUNCTION @extschema@.behav_recommend_items(
+	items anycompatiblearray, k int = 10, model text = NULL, exclude text = 'seen',
+	candidates anyarray = NULL::text[], min_score float8 = NULL)
+RETURNS TABLE (item_id text, score float8, rank int, reason text)
+AS 'MODULE_PATHNAME', 'behav_recommend_items' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_recommend_items(anycompatiblearray, int, text, text, anyarray, float8) IS
+'The k items for a visitor without an account: the items met so far, oldest first. Example: SELECT * FROM behav_recommend_items(ARRAY[7, 12])';
+
+CREATE FUNCTION @extschema@.behav_similar_items(
+	item_id anycompatiblenonarray, k int = 10, model text = NULL)
+RETURNS TABLE (item_id text, score float8, rank int)
+AS 'MODULE_PATHNAME', 'behav_similar_items' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_similar_items(anycompatiblenonarray, int, text) IS
+'The k items nearest to an item by the model''s own measure; no row for an item that the model does not know. Example: SELECT * FROM behav_similar_items(7)';
+
+CREATE FUNCTION @extschema@.behav_explain(
+	user_id bigint, item_id anycompatiblenonarray, model text = NULL)
+RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
+AS 'MODULE_PATHNAME', 'behav_explain' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_explain(bigint, anycompatiblenonarray, text) IS
+'Which events of a user''s history speak for an item, newest first; shares sum to 1. Example: SELECT * FROM behav_explain(42, 7)';
+
+CREATE FUNCTION @extschema@.behav_explain(
+	user_id text, item_id anycompatiblenonarray, model text = NULL)
+RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
+AS 'MODULE_PATHNAME', 'behav_explain_text' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_explain(text, anycompatiblenonarray, text) IS
+'As behav_explain(bigint), for users that are texts. Example: SELECT * FROM behav_explain(''u42'', ''i7'')';
+
+CREATE FUNCTION @extschema@.behav_explain(
+	user_id uuid, item_id anycompatiblenonarray, model text = NULL)
+RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
+AS 'MODULE_PATHNAME', 'behav_explain_uuid' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_explain(uuid, anycompatiblenonarray, text) IS
+'As behav_explain(bigint), for users that are uuids. Example: SELECT * FROM behav_explain(''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11''::uuid, 7)';
+
+CREATE FUNCTION @extschema@.behav_recommend_table(
+	model text, into_table text, k int = 10, exclude text = 'purchased')
+RETURNS TABLE (users bigint, rows bigint, seconds float8)
+AS 'MODULE_PATHNAME', 'behav_recommend_table' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1;
+COMMENT ON FUNCTION @extschema@.behav_recommend_table(text, text, int, text) IS
+'Recommendations for every user into a table (user_id, item_id, score, rank, model, version), made when it does not exist; earlier rows of the model are replaced. Example: SELECT * FROM behav_recommend_table(''shop'', ''shop_recommendations'')';
