@@ -110,7 +110,7 @@ typedef struct BmRecommender
 	/*
 	 * scores (B, nitems): higher is better, comparable within one row only; finite. fast_blas:
 	 * OpenBLAS may be used (training and bulk), else built-in kernels only (serving).
-	 * An empty history gives all zeros (or the model's own prior where it has one, as popular).
+	 * An empty history gives all zeros, or the model's own prior where it has one.
 	 */
 	void (*score)(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
 				  bool fast_blas);

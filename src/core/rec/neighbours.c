@@ -37,7 +37,7 @@ bmc_rows_bytes(size_t nitems, int top, double mean_row, int threads)
 	size_t nnz = (size_t) (row * (double) nitems);
 
 	/* the arrays double when they grow, and the old ones live until copied */
-	return bmc_add(bmc_add(bmc_mul(nnz, 8 * 2), bmc_mul(nitems, 4)),
+	return bmc_add(bmc_add(bmc_mul(nnz, 8 * 2), bmc_mul(nitems, 8)),
 				   bmc_add(bmc_mul(bmc_mul(BLOCK_ROWS, kept), 8),
 						   bmc_mul((size_t) threads, thread_bytes(nitems, kept))));
 }
@@ -56,6 +56,7 @@ bmc_rows_begin(BmRows *rows, size_t nitems, int top, double gamma, int last, boo
 	rows->capacity = nitems * 8 + 1024;
 	rows->scratch_bytes = thread_bytes(nitems, rows->top);
 	rows->start = bmc_alloc0(fit->mem, nitems + 1, sizeof(int32_t));
+	rows->prior = bmc_alloc0(fit->mem, nitems, sizeof(float));
 	rows->col = bmc_alloc(fit->mem, rows->capacity, sizeof(int32_t));
 	rows->value = bmc_alloc(fit->mem, rows->capacity, sizeof(float));
 	rows->block_n = bmc_alloc(fit->mem, BLOCK_ROWS, sizeof(int32_t));
@@ -63,8 +64,8 @@ bmc_rows_begin(BmRows *rows, size_t nitems, int top, double gamma, int last, boo
 	rows->block_value = bmc_alloc(fit->mem, BLOCK_ROWS * rows->top, sizeof(float));
 	rows->scratch = bmc_alloc0(fit->mem, threads, rows->scratch_bytes);
 	fit->total = nitems;
-	if (rows->start && rows->col && rows->value && rows->block_n && rows->block_col &&
-		rows->block_value && rows->scratch)
+	if (rows->start && rows->prior && rows->col && rows->value && rows->block_n &&
+		rows->block_col && rows->block_value && rows->scratch)
 		return BM_OK;
 	bmc_rows_end(rows, fit->mem);
 	return BM_ENOMEM;
@@ -74,6 +75,7 @@ void
 bmc_rows_end(BmRows *rows, BmMem *mem)
 {
 	bmc_free(mem, rows->start);
+	bmc_free(mem, rows->prior);
 	bmc_free(mem, rows->col);
 	bmc_free(mem, rows->value);
 	bmc_free(mem, rows->block_n);
@@ -164,6 +166,27 @@ make_room(BmRows *r, size_t more, BmMem *mem)
 	return BM_OK;
 }
 
+/*
+ * Events of each item, scaled so that the most popular one gets a tenth of the smallest positive
+ * value: a Markov chain that has seen nothing backs off to popularity, and evidence always wins.
+ */
+static void
+fill_prior(BmRows *r, const BmSequences *d)
+{
+	float least = INFINITY, most = 0.0f;
+
+	for (size_t e = 0; e < r->nnz; e++)
+		if (r->value[e] > 0.0f && r->value[e] < least)
+			least = r->value[e];
+	for (size_t u = 0; u < d->nusers; u++)
+		for (size_t e = d->start[u]; e < d->start[u] + bmc_sequence_length(d, u); e++)
+			r->prior[d->item[e]] += 1.0f;
+	for (size_t i = 0; i < r->nitems; i++)
+		most = r->prior[i] > most ? r->prior[i] : most;
+	for (size_t i = 0; i < r->nitems && most > 0.0f; i++)
+		r->prior[i] *= (least < INFINITY ? 0.1f * least : 1.0f) / most;
+}
+
 BmStatus
 bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
 {
@@ -189,17 +212,21 @@ bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
 	}
 	rows->next += n;
 	fit->done = rows->next;
-	return rows->next == rows->nitems ? BM_OK : BM_MORE;
+	if (rows->next < rows->nitems)
+		return BM_MORE;
+	fill_prior(rows, fit->data);
+	return BM_OK;
 }
 
 BmStatus
 bmc_rows_tensors(const BmRows *rows, const char *prefix, BmTensors *out)
 {
-	size_t n1 = rows->nitems + 1, nnz = rows->nnz, three = 3;
+	size_t n = rows->nitems, n1 = n + 1, nnz = rows->nnz, three = 3;
 
 	return bmc_tensors_add(out, prefix, "start", BM_I32, rows->start, 1, &n1) &&
 				   bmc_tensors_add(out, prefix, "col", BM_I32, rows->col, 1, &nnz) &&
 				   bmc_tensors_add(out, prefix, "value", BM_F32, rows->value, 1, &nnz) &&
+				   bmc_tensors_add(out, prefix, "prior", BM_F32, rows->prior, 1, &n) &&
 				   bmc_tensors_add(out, prefix, "config", BM_F32, rows->config, 1, &three)
 			   ? BM_OK
 			   : BM_ELIMIT;
@@ -265,18 +292,21 @@ bmc_neighbours_bind(void *bound, const BmTensors *t, const char *prefix, size_t 
 	const BmTensor *start = bmc_tensors_find(t, prefix, "start", BM_I32, 1, &n1);
 	const BmTensor *col = bmc_tensors_find(t, prefix, "col", BM_I32, 1, NULL);
 	const BmTensor *value = bmc_tensors_find(t, prefix, "value", BM_F32, 1, NULL);
+	const BmTensor *prior = bmc_tensors_find(t, prefix, "prior", BM_F32, 1, &nitems);
 	const BmTensor *config = bmc_tensors_find(t, prefix, "config", BM_F32, 1, &three);
 	const float *c;
 	size_t nnz;
 
-	if (!start || !col || !value || !config)
-		return "one of the tensors \"start\", \"col\", \"value\", \"config\" is missing or has "
+	if (!start || !col || !value || !prior || !config)
+		return "one of the tensors \"start\", \"col\", \"value\", \"prior\", \"config\" is missing "
+			   "or has "
 			   "another shape";
 	nnz = col->shape[0];
 	b->nitems = nitems;
 	b->start = start->data;
 	b->col = col->data;
 	b->value = value->data;
+	b->prior = prior->data;
 	if (value->shape[0] != nnz || b->start[0] != 0 || (size_t) b->start[nitems] != nnz)
 		return "tensors \"start\", \"col\" and \"value\" do not belong together";
 	for (size_t i = 0; i < nitems; i++)
@@ -327,7 +357,7 @@ bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_
 		size_t n = h[i].n < b->last ? h[i].n : b->last;
 		float w = 1.0f;
 
-		memset(scores, 0, b->nitems * sizeof(float));
+		memcpy(scores, b->prior, b->nitems * sizeof(float));
 		if (b->once)
 			memset(seen, 0, (b->nitems / 64 + 1) * sizeof(uint64_t));
 		for (size_t k = 0; k < n && w > MIN_WEIGHT; k++, w *= b->gamma)

@@ -22,6 +22,7 @@ typedef struct BmRows
 	int32_t *start; /* (N+1) */
 	int32_t *col;   /* (nnz) ascending within a row */
 	float *value;   /* (nnz) */
+	float *prior;   /* (N) popularity, far below any value: orders what no row speaks for */
 	/* one block of rows, before it is appended */
 	int32_t *block_n;
 	uint32_t *block_col;
@@ -48,7 +49,7 @@ typedef struct BmNeighbours
 {
 	size_t nitems;
 	const int32_t *start, *col;
-	const float *value;
+	const float *value, *prior;
 	float gamma;
 	size_t last;
 	bool once;
