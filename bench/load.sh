@@ -27,8 +27,9 @@ load_lastfm() { load_lines lastfm seqrec_s3_lastfm.txt.xz; }
 
 load_taobao() {
 	have events_taobao_815users.csv.xz || return 1
+	# the last line of the file is cut off
 	psql -Xqc "CREATE TABLE taobao (user_id bigint, item_id bigint, category_id bigint, event text, ts bigint)"
-	xz -dc "$DATA/events_taobao_815users.csv.xz" | psql -Xqc "COPY taobao FROM STDIN (FORMAT csv, HEADER)"
+	xz -dc "$DATA/events_taobao_815users.csv.xz" | sed '$d' | psql -Xqc "COPY taobao FROM STDIN (FORMAT csv, HEADER)"
 	psql -Xqc "CREATE INDEX ON taobao (user_id, ts)" -c "ANALYZE taobao"
 	psql -XqAt -o /dev/null -c "SET client_min_messages = warning" \
 		-c "SELECT * FROM behav_source('taobao', 'taobao')"

@@ -17,7 +17,8 @@ PGBIN=$("$PG_CONFIG" --bindir)
 PATH=$PGBIN:$PATH
 export PGUSER=postgres PGDATABASE=postgres PGAPPNAME=behavmine PGCONNECT_TIMEOUT=20
 unset PGPORT PGHOSTADDR PGPASSWORD PGSERVICE PGOPTIONS PGTZ
-WORK=${WORK:-}
+WORK=
+INST=${INST:-} # an installation to share; else one of its own in $WORK/inst
 SERVERS=
 
 # The servers' user: root may not run one.
@@ -59,15 +60,16 @@ server_cleanup() {
 # BUILD_FLAGS adds compiler flags (tests: -Werror).
 server_install() {
 	server_work
-	[ -d "$WORK/inst" ] && return 0
+	[ -n "$INST" ] && return 0
+	INST=$WORK/inst
 	# what came with `make demo DATA=...` is not for this build
 	env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u DATA make -s -C "$ROOT" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" \
 		${BUILD_FLAGS:+OPTFLAGS="$BUILD_FLAGS"} all >"$WORK/build.log" 2>&1 &&
-		env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u DATA make -s -C "$ROOT" PG_CONFIG="$PG_CONFIG" DESTDIR="$WORK/inst" install >>"$WORK/build.log" 2>&1 || {
+		env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u DATA make -s -C "$ROOT" PG_CONFIG="$PG_CONFIG" DESTDIR="$INST" install >>"$WORK/build.log" 2>&1 || {
 		cat "$WORK/build.log" >&2
 		return 1
 	}
-	chmod -R a+rX "$WORK/inst"
+	chmod -R a+rX "$INST"
 }
 
 # Where a server finds the extension without a system-wide installation: Debian's extension_destdir,
@@ -76,10 +78,10 @@ server_find_extension() {
 	local share lib
 	share=$("$PG_CONFIG" --sharedir) lib=$("$PG_CONFIG" --pkglibdir)
 	if as_server "$PGBIN/postgres" -C extension_destdir -D "$1" >/dev/null 2>&1; then
-		echo "extension_destdir = '$WORK/inst'"
+		echo "extension_destdir = '$INST'"
 	elif as_server "$PGBIN/postgres" -C extension_control_path -D "$1" >/dev/null 2>&1; then
-		echo "extension_control_path = '$WORK/inst$share:\$system'"
-		echo "dynamic_library_path = '$WORK/inst$lib:\$libdir'"
+		echo "extension_control_path = '$INST$share:\$system'"
+		echo "dynamic_library_path = '$INST$lib:\$libdir'"
 	else
 		make -s -C "$ROOT" PG_CONFIG="$PG_CONFIG" install >&2
 	fi
