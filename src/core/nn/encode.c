@@ -1,7 +1,7 @@
 /*
  * encode.c
  *		The forward pass of serving and evaluation: each history's last hidden state, no dropout,
- *		nothing kept for a backward pass.
+ *		nothing kept for a backward pass; and what each token adds to it.
  *
  * The last block needs keys and values of all tokens but queries, and all that follows, of the last
  * token only, which nearly halves the work of a two-block network.
@@ -127,4 +127,100 @@ bmc_net_encode(float *out, const BmNetShape *s, const BmNetWeights *w, const flo
 	else
 		last_rows(m.last, m.x, r, D);
 	bmc_norm_forward(out, NULL, NULL, m.last, w->norm, r->S, D);
+}
+
+/* ---- attribution ---- */
+
+size_t
+bmc_net_trace_size(const BmNetShape *s, size_t T)
+{
+	size_t f = sizeof(float), rows = bmc_take_size(bmc_mul(s->D, 5), f);
+
+	return bmc_add(bmc_add(bmc_net_encode_size(s, T, 1), rows), bmc_take_size(bmc_mul(s->H, T), f));
+}
+
+/* weight (H,T) = softmax over the tokens of <q, k> / sqrt(D/H), per head; q (D), kv (T,2D). */
+static void
+attention_weights(float *weight, const float *q, const float *kv, size_t T, size_t D, size_t H)
+{
+	size_t width = D / H;
+
+	for (size_t h = 0; h < H; h++, weight += T)
+	{
+		float sum;
+
+		for (size_t t = 0; t < T; t++)
+			weight[t] =
+				bmc_dot(q + h * width, kv + t * 2 * D + h * width, width) / sqrtf((float) width);
+		sum = bmc_exp_sum(weight, weight, bmc_max(weight, T), T);
+		bmc_scale(weight, 1.0f / sum, T);
+	}
+}
+
+void
+bmc_net_trace(BmNetTrace *trace, const BmNetShape *s, const BmNetWeights *w, const float *E,
+			  const BmRagged *r, void *scratch)
+{
+	size_t T = bmc_ragged_tokens(r), D = s->D, f = sizeof(float);
+	BmArena arena = {scratch, bmc_net_trace_size(s, T), 0};
+	float *rows = bmc_take(&arena, 5 * D, f), *state = rows, *residual = rows + D;
+	float *q = rows + 2 * D, *weight = bmc_take(&arena, s->H * T, f);
+	Room m = lay_out(s, T, 1, arena.base + arena.used);
+
+	*trace = (BmNetTrace){s, w, T, state, residual, m.qkv, weight, 0.0f, rows + 3 * D};
+	bmc_embed_forward(m.x, r, E, w->position, sqrtf((float) D), D);
+	for (size_t b = 0; b + 1 < s->blocks; b++)
+		whole_block(&m, s, &w->block[b], r, T, bmc_gemm_builtin);
+	memcpy(residual, m.x + (T - 1) * D, D * f);
+	if (s->blocks)
+	{
+		const BmNetBlock *block = &w->block[s->blocks - 1];
+
+		last_block(&m, s, block, r, T, bmc_gemm_builtin);
+		bmc_linear_forward(q, D, m.norm + (T - 1) * D, block->wqkv, 3 * D, block->bqkv, 1, D, D,
+						   bmc_gemm_builtin);
+		attention_weights(weight, q, m.qkv, T, D, s->H);
+	}
+	else
+		last_rows(m.last, m.x, r, D);
+	bmc_norm_forward(state, q, &trace->rstd, m.last, w->norm, 1, D);
+}
+
+/* The last norm as a linear map, transposed: direction = rstd * (gain * target, centred). */
+static void
+through_norm(float *direction, const BmNetTrace *t, const float *target)
+{
+	size_t D = t->shape->D;
+	double mean = 0.0;
+
+	for (size_t d = 0; d < D; d++)
+	{
+		direction[d] = t->rstd * t->w->norm[d] * target[d];
+		mean += (double) direction[d] / (double) D;
+	}
+	for (size_t d = 0; d < D; d++)
+		direction[d] -= (float) mean;
+}
+
+void
+bmc_net_attribute(float *part, const BmNetTrace *t, const float *target)
+{
+	const BmNetShape *s = t->shape;
+	size_t D = s->D, H = s->H, T = t->T, width = D / H;
+	float *direction = t->direction, *value = direction + D;
+
+	through_norm(direction, t, target);
+	memset(part, 0, T * sizeof(float));
+	if (s->blocks)
+	{
+		const float *wo = t->w->block[s->blocks - 1].wo;
+
+		for (size_t i = 0; i < D; i++)
+			value[i] = bmc_dot(wo + i * D, direction, D);
+		for (size_t h = 0; h < H; h++)
+			for (size_t i = 0; i < T; i++)
+				part[i] += t->weight[h * T + i] *
+						   bmc_dot(t->kv + i * 2 * D + D + h * width, value + h * width, width);
+	}
+	part[T - 1] += bmc_dot(t->residual, direction, D);
 }

@@ -77,4 +77,29 @@ extern size_t bmc_net_encode_size(const BmNetShape *shape, size_t T, size_t S);
 extern void bmc_net_encode(float *out, const BmNetShape *shape, const BmNetWeights *w,
 						   const float *E, const BmRagged *r, void *scratch, BmGemm gemm);
 
+/* The encoding of one sequence, kept for bmc_net_attribute; pointers into the scratch of the trace. */
+typedef struct BmNetTrace
+{
+	const BmNetShape *shape;
+	const BmNetWeights *w;
+	size_t T;
+	const float *state;    /* (D) hidden state of the last token, as bmc_net_encode gives it */
+	const float *residual; /* (D) last token before the last block */
+	const float *kv;       /* (T,2D) keys and values of the last block */
+	const float *weight;   /* (H,T) the last token's attention in the last block */
+	float rstd;            /* of the last norm */
+	float *direction;      /* (2,D) scratch */
+} BmNetTrace;
+
+extern size_t bmc_net_trace_size(const BmNetShape *shape, size_t T);
+extern void bmc_net_trace(BmNetTrace *trace, const BmNetShape *shape, const BmNetWeights *w,
+						  const float *E, const BmRagged *r, void *scratch);
+/*
+ * part (T): what each token adds to <target, state>, target (D): through the last block's attention,
+ * and for the last token also through the residual stream, the last norm's scale held fixed ("direct
+ * logit attribution", Elhage et al. 2021). The last block's feed-forward layer, which mixes the tokens,
+ * is left out. Blocks before the last have mixed a little of older tokens into each value.
+ */
+extern void bmc_net_attribute(float *part, const BmNetTrace *trace, const float *target);
+
 #endif

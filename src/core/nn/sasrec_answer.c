@@ -6,9 +6,9 @@
  * Only the newest L events of a history count, and events of weight 0 not at all. An item without
  * any training event has an embedding that nothing has taught; its score is the least of the row.
  *
- * explain is gradient x input: the inner product of an event's input vector with the gradient, by
- * that vector, of the item's log-probability over all items. Events that speak against the item get
- * 0; if all do, the sizes of the products are taken instead. The shares are scaled to sum to 1.
+ * explain attributes the lead of an item over the mean item (under the predicted probabilities) to
+ * the history's tokens; see bmc_net_attribute. Events that speak against the item get 0; if all do,
+ * the sizes of the parts are taken instead. The shares are scaled to sum to 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -156,10 +156,13 @@ room_size(const BmSasrecBound *b, size_t T, size_t B)
 static size_t
 explain_size(const BmSasrecBound *b)
 {
-	size_t total = bmc_net_pass_size(&b->shape, b->shape.L);
+	const BmNetShape *s = &b->shape;
+	size_t f = sizeof(float), total = bmc_net_trace_size(s, s->L);
 
-	total = bmc_add(total, bmc_mul(2, bmc_take_size(b->shape.L, sizeof(uint32_t))));
-	return bmc_add(total, bmc_take_size(b->shape.N, sizeof(float)));
+	total = bmc_add(total, bmc_mul(2, bmc_take_size(s->L, sizeof(uint32_t))));
+	total = bmc_add(total, bmc_take_size(s->L, f));
+	total = bmc_add(total, bmc_mul(2, bmc_take_size(s->D, f)));
+	return bmc_add(total, bmc_take_size(s->N, f));
 }
 
 size_t
@@ -273,9 +276,9 @@ bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 
 /* ---- explain and similar ---- */
 
-/* d (D) = gradient of log p(item) by the hidden state: E[item] - the mean embedding under p. */
+/* mean (D) = sum over items of p(item) E[item], p = softmax(<E, state>) in p (N). */
 static void
-probability_gradient(float *d, const BmSasrecBound *b, const float *state, uint32_t item, float *p)
+mean_item(float *mean, const BmSasrecBound *b, const float *state, float *p)
 {
 	size_t N = b->shape.N, D = b->shape.D;
 	float sum;
@@ -283,9 +286,9 @@ probability_gradient(float *d, const BmSasrecBound *b, const float *state, uint3
 	for (size_t i = 0; i < N; i++)
 		p[i] = bmc_dot(b->item + i * D, state, D);
 	sum = bmc_exp_sum(p, p, bmc_max(p, N), N);
-	memcpy(d, b->item + (size_t) item * D, D * sizeof(float));
+	memset(mean, 0, D * sizeof(float));
 	for (size_t i = 0; i < N; i++)
-		bmc_axpy(d, -p[i] / sum, b->item + i * D, D);
+		bmc_axpy(mean, p[i] / sum, b->item + i * D, D);
 }
 
 /* share (n) = products clipped at 0 (or their sizes when none is positive), scaled to sum to 1. */
@@ -307,42 +310,36 @@ to_shares(float *share, const BmHistory *h, const float *product, const uint32_t
 		share[at[i]] = (float) (share[at[i]] / total);
 }
 
-static void
-explain_one(float *share, const void *bound, const BmHistory *h, uint32_t item, void *scratch)
+void
+bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+				   size_t n, void *scratch)
 {
 	const BmSasrecBound *b = bound;
 	const BmNetShape *s = &b->shape;
 	BmArena arena = {scratch, explain_size(b), 0};
 	uint32_t *recent = bmc_take(&arena, s->L, sizeof(uint32_t));
 	uint32_t *at = bmc_take(&arena, s->L, sizeof(uint32_t));
+	float *part = bmc_take(&arena, s->L, sizeof(float));
+	float *mean = bmc_take(&arena, s->D, sizeof(float));
+	float *target = bmc_take(&arena, s->D, sizeof(float));
 	float *p = bmc_take(&arena, s->N, sizeof(float));
-	BmNetPass *pass = bmc_net_pass(s, s->L, arena.base + arena.used);
-	BmDropout none = {0};
-	size_t n = recent_events(recent, at, h, s->L), D = s->D;
-	uint32_t start[2] = {0, (uint32_t) n};
+	size_t T = recent_events(recent, at, h, s->L);
+	uint32_t start[2] = {0, (uint32_t) T};
 	BmRagged r = {1, start, recent};
-	const float *hidden, *dx;
-	float *d, product[BM_SASREC_MAX_LENGTH];
+	BmNetTrace trace;
 
-	memset(share, 0, h->n * sizeof(float));
-	if (n == 0)
+	memset(share, 0, n * h->n * sizeof(float));
+	if (T == 0)
 		return;
-	hidden = bmc_net_forward(pass, &b->weights, b->item, &r, none, bmc_gemm_builtin);
-	d = bmc_net_gradient(pass);
-	memset(d, 0, n * D * sizeof(float));
-	probability_gradient(d + (n - 1) * D, b, hidden + (n - 1) * D, item, p);
-	dx = bmc_net_backward(pass, &b->weights, NULL, NULL, NULL, &r, none, bmc_gemm_builtin);
+	bmc_net_trace(&trace, s, &b->weights, b->item, &r, arena.base + arena.used);
+	mean_item(mean, b, trace.state, p);
 	for (size_t i = 0; i < n; i++)
-		product[i] = sqrtf((float) D) * bmc_dot(dx + i * D, b->item + (size_t) recent[i] * D, D);
-	to_shares(share, h, product, at, n);
-}
-
-void
-bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
-				   size_t n, void *scratch)
-{
-	for (size_t i = 0; i < n; i++)
-		explain_one(share + i * h->n, bound, h, items[i], scratch);
+	{
+		memcpy(target, b->item + (size_t) items[i] * s->D, s->D * sizeof(float));
+		bmc_axpy(target, -1.0f, mean, s->D);
+		bmc_net_attribute(part, &trace, target);
+		to_shares(share + i * h->n, h, part, at, T);
+	}
 }
 
 /* Cosine of the embeddings; items that nothing has taught get -1, or 0 all round for such an item. */
