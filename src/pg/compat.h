@@ -33,4 +33,11 @@
 #define bm_qualified_name(text) stringToQualifiedNameList(text)
 #endif
 
+/* Is this process a background worker? */
+#if PG_VERSION_NUM >= 170000
+#define bm_is_background_worker() AmBackgroundWorkerProcess()
+#else
+#define bm_is_background_worker() IsBackgroundWorker
+#endif
+
 #endif

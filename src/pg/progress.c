@@ -134,7 +134,7 @@ at_transaction_end(XactEvent event, void *arg)
 	if (event == XACT_EVENT_ABORT)
 		run.depth = 0;
 	/* a background job goes on in its next transaction, a statement does not */
-	else if (event == XACT_EVENT_COMMIT && active() && !IsBackgroundWorker)
+	else if (event == XACT_EVENT_COMMIT && active() && !bm_is_background_worker())
 	{
 		run.depth = 1;
 		bm_progress_end();
