@@ -23,6 +23,7 @@
 #define CHUNK_FLOPS 2e9          /* and a chunk stays well below 50 ms */
 #define FULL_SOFTMAX_ITEMS 20000 /* catalogues up to this size get the softmax over all items */
 #define DEFAULT_NEGATIVES 1024
+#define BLOCK_HEADERS 4096 /* bytes: some forty blocks, with what the allocator adds to each */
 
 /* ---- sizes ---- */
 
@@ -117,11 +118,15 @@ sasrec_fit_bytes(const BmFitSize *size, const void *options)
 {
 	const BmSasrecOptions *o = options;
 	BmNetShape s = shape_of(o, size->nitems);
-	size_t K = resolve_negatives(o, s.N), L = s.L, batch = (size_t) o->batch;
-	size_t P = bmc_net_count(&s), chunk = chunk_tokens(&s, K), f = sizeof(float);
-	size_t windows = bmc_add(size->nusers, size->nevents / L);
-	size_t shards, tokens, rows, area, total;
+	size_t K, L = s.L, batch = (size_t) o->batch, f = sizeof(float);
+	size_t P, chunk, windows, shards, tokens, rows, area, total;
 
+	if (wrong_option(o))
+		return 0; /* fit_begin says what is wrong */
+	K = resolve_negatives(o, s.N);
+	P = bmc_net_count(&s);
+	chunk = chunk_tokens(&s, K);
+	windows = bmc_add(size->nusers, size->nevents / L);
 	batch = batch < windows ? batch : windows;
 	shards = bmc_batches_shards(batch);
 	tokens = bmc_mul(batch, L) < size->nevents ? bmc_mul(batch, L) : size->nevents;
@@ -134,6 +139,7 @@ sasrec_fit_bytes(const BmFitSize *size, const void *options)
 	total = bmc_add(total, bmc_mul(shards, bmc_take_size(bmc_mul(rows, s.D), f)));
 	total = bmc_add(total, bmc_take_size(bmc_mul(K, s.D + 1), f));
 	total = bmc_add(total, bmc_take_size(task_count(&s, P, rows), sizeof(double)));
+	total = bmc_add(total, BLOCK_HEADERS);
 	return bmc_add(total, bmc_mul(area_count(size->threads, shards), area));
 }
 
