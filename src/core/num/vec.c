@@ -110,7 +110,7 @@ exp_one(float x)
 		int32_t i;
 		float f;
 	} s1, s2;
-	float clamped = x > 89.0f ? 89.0f : (x < -88.0f ? -88.0f : x);
+	float clamped = x > 89.0f ? 89.0f : (x >= -88.0f ? x : -88.0f); /* NaN too: no int holds it */
 
 	n = clamped * 1.44269504088896341f;
 	n = (n + 12582912.0f) - 12582912.0f; /* round to nearest: 1.5 * 2^23 */
