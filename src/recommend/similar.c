@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-
 #include "recommend/answer.h"
 
 /* scores (nitems): each part's own similarity, else its answer to the one-item history; blended. */

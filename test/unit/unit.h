@@ -75,7 +75,7 @@ unit_done(void)
 typedef struct UnitHeap
 {
 	BmMem mem;
-	long live;	  /* blocks not yet given back */
+	long live;    /* blocks not yet given back */
 	long fail_at; /* the n-th request (1-based) answers NULL; 0: none */
 	long calls;
 } UnitHeap;
