@@ -182,18 +182,21 @@ CREATE POLICY reader ON behavmine.deployment FOR SELECT USING (
 	model_id OPERATOR(pg_catalog.=) ANY (SELECT m.model_id FROM behavmine.model m));
 CREATE POLICY owner ON behavmine.job USING (@extschema@.behav_is_member(ARRAY[owner]));
 
--- Whatever changes what is deployed or who may use it is told to every backend at commit, also when it
--- comes by a plain UPDATE or through logical replication.
+-- Whatever changes what is deployed, who may use it or where histories are read is told to every backend
+-- at commit, also when it comes by a plain UPDATE or through logical replication.
 CREATE FUNCTION @extschema@.behav_deployment_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'behav_deployment_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.behav_deployment_changed() IS
-'Trigger of behavmine.deployment and behavmine.model: every backend looks again at what is deployed. Example: SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = ''behav_deployment_changed''::regproc';
+'Trigger of behavmine.deployment, model and source: every backend looks again at what is deployed. Example: SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = ''behav_deployment_changed''::regproc';
 CREATE TRIGGER deployment_changed AFTER INSERT OR UPDATE OR DELETE ON behavmine.deployment
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.behav_deployment_changed();
 CREATE TRIGGER deployment_truncated AFTER TRUNCATE ON behavmine.deployment
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.behav_deployment_changed();
 CREATE TRIGGER deployment_changed AFTER UPDATE OR DELETE ON behavmine.model
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.behav_deployment_changed();
+CREATE TRIGGER source_changed AFTER INSERT OR UPDATE OR DELETE ON behavmine.source
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.behav_deployment_changed();
+ALTER TABLE behavmine.source ENABLE ALWAYS TRIGGER source_changed;
 ALTER TABLE behavmine.deployment ENABLE ALWAYS TRIGGER deployment_changed;
 ALTER TABLE behavmine.deployment ENABLE ALWAYS TRIGGER deployment_truncated;
 ALTER TABLE behavmine.model ENABLE ALWAYS TRIGGER deployment_changed;

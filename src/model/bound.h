@@ -22,7 +22,8 @@ typedef struct BmModel
 	char **events;       /* behaviour names by code */
 	const void *mapping; /* or NULL */
 	size_t mapping_bytes;
-	void *attached; /* what serving prepared for this model, in context; NULL at first */
+	void *attached;   /* what serving prepared for this model, in context; NULL at first */
+	Oid source_relid; /* the events that attached reads, or 0; when it changes all is made anew */
 	MemoryContext context;
 } BmModel;
 

@@ -3,9 +3,10 @@
  *		The models that this backend serves, bound once and found again without a query.
  *
  * An entry belongs to a role and a name, for rights are checked where it is made. A deploy, a
- * rollback, a grant or a drop sends a relcache invalidation of behavmine.deployment (also to standbys,
- * and also when it is rolled back here), a change of memberships one of the role cache: then every
- * entry is made anew at its next use, which costs about a millisecond.
+ * rollback, a grant, a drop or another registration of a source sends a relcache invalidation of
+ * behavmine.deployment (also to standbys, and also when it is rolled back here), a change of
+ * memberships one of the role cache: then every entry is made anew at its next use, which costs about
+ * a millisecond. A change of a table of events does so to the entries that read it.
  */
 #include "pg/pg.h"
 
@@ -40,8 +41,18 @@ static bool registered;
 static void
 relation_changed(Datum arg, Oid relid)
 {
+	dlist_iter it;
+
 	if (relid == InvalidOid || relid == deployment_relid)
 		cache_generation++;
+	else
+		dlist_foreach(it, &entries)
+		{
+			CacheEntry *e = dlist_container(CacheEntry, node, it.cur);
+
+			if (e->model->source_relid == relid)
+				e->generation = 0;
+		}
 }
 
 static void

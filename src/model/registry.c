@@ -216,7 +216,7 @@ behav_drop_model(PG_FUNCTION_ARGS)
 /* ---- telling every backend ---- */
 
 /*
- * behav_deployment_changed(): trigger on behavmine.model and behavmine.deployment. Whatever changed
+ * behav_deployment_changed(): trigger on behavmine.model, deployment and source. Whatever changed
  * them (our functions, a restore, logical replication, a plain UPDATE), every backend that serves
  * looks again at its next call. The message goes out with the commit and reaches standbys.
  */

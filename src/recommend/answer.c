@@ -15,6 +15,7 @@ BmHistoryReader *
 bm_answer_reader(BmModel *model)
 {
 	MemoryContext old;
+	BmSource *source;
 
 	if (model->attached)
 		return model->attached;
@@ -24,7 +25,9 @@ bm_answer_reader(BmModel *model)
 				 errmsg("model \"%s\" has no source", model->version->model),
 				 errhint("Give the items yourself: SELECT * FROM behav_recommend_items(...).")));
 	old = MemoryContextSwitchTo(model->context);
-	model->attached = bm_history_reader(bm_source_load(model->version->source), model->context);
+	source = bm_source_load(model->version->source);
+	model->source_relid = source->relid; /* first: a change from here on is noticed */
+	model->attached = bm_history_reader(source, model->context);
 	MemoryContextSwitchTo(old);
 	return model->attached;
 }
