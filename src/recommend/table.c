@@ -11,7 +11,9 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/timestamp.h"
@@ -186,6 +188,42 @@ serve_block(TableJob *job, size_t first, size_t n)
 	insert_block(job, first, n);
 }
 
+/* An existing table must have the columns, with types that the rows can be assigned to. */
+static void
+check_column(const TableJob *job, Oid relid, const char *column, Oid type)
+{
+	AttrNumber attno = get_attnum(relid, column);
+	Oid target = attno > 0 ? get_atttype(relid, attno) : InvalidOid;
+
+	if (!OidIsValid(target))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("table %s has no column \"%s\"", job->into, column),
+						errdetail("Recommendations need the columns user_id, item_id, score, rank, "
+								  "model and version."),
+						errhint("ALTER TABLE %s ADD COLUMN %s %s; or name a table that does not "
+								"exist: it is made.",
+								job->into, column, format_type_be(type))));
+	if (!can_coerce_type(1, &type, &target, COERCION_ASSIGNMENT))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table %s is of type %s", column, job->into,
+						format_type_be(target)),
+				 errdetail("Model \"%s\" fills it with values of type %s.",
+						   job->model->version->model, format_type_be(type)),
+				 errhint("Name a table that does not exist: it is made with the right types.")));
+}
+
+static void
+check_columns(const TableJob *job, Oid relid)
+{
+	check_column(job, relid, "user_id", job->source->user_type);
+	check_column(job, relid, "item_id", job->source->item_type);
+	check_column(job, relid, "score", FLOAT4OID);
+	check_column(job, relid, "rank", INT4OID);
+	check_column(job, relid, "model", TEXTOID);
+	check_column(job, relid, "version", INT4OID);
+}
+
 /* The table by name: made when it does not exist, else emptied of this model's rows. */
 static void
 prepare_table(TableJob *job, const char *into)
@@ -210,6 +248,7 @@ prepare_table(TableJob *job, const char *into)
 	}
 	SPI_finish();
 	job->into = bm_relation_name(relid);
+	check_columns(job, relid);
 	SPI_connect();
 	bm_write(psprintf("DELETE FROM %s WHERE model = $1", job->into), 1, &model);
 	SPI_finish();
