@@ -5,7 +5,9 @@
  *
  * A batch is dealt to fixed shards. Each shard runs forward and backward over chunks of its tokens
  * into gradients of its own; these are added in shard order, the norm is clipped, Adam steps. With
- * negatives only the rows of items that the batch touched are added and updated.
+ * negatives only the rows of items that the batch touched are added and updated. The model that comes
+ * out is a running average of the weights at the epochs' ends, which does what a falling learning rate
+ * would (Izmailov et al. 2018), without knowing how many epochs there will be.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,10 +20,10 @@
 
 #define STREAM_INIT 1
 
-#define INIT_STD 0.02f           /* of all weights, as BERT and GPT start */
-#define CHUNK_TOKENS 1024        /* activations of a chunk stay near the caches */
-#define CHUNK_FLOPS 2e9          /* and a chunk stays well below 50 ms */
-#define FULL_SOFTMAX_ITEMS 20000 /* catalogues up to this size get the softmax over all items */
+#define INIT_STD 0.02f          /* of all weights, as BERT and GPT start */
+#define CHUNK_TOKENS 1024       /* activations of a chunk stay near the caches */
+#define CHUNK_FLOPS 2e9         /* and a chunk stays well below 50 ms */
+#define FULL_SOFTMAX_ITEMS 5000 /* catalogues up to this size get the softmax over all items */
 #define DEFAULT_NEGATIVES 1024
 #define BLOCK_HEADERS 4096 /* bytes: some forty blocks, with what the allocator adds to each */
 
@@ -134,8 +136,8 @@ sasrec_fit_bytes(const BmFitSize *size, const void *options)
 	area = bmc_add(bmc_net_pass_size(&s, chunk), bmc_take_size(loss_scratch(&s, chunk, K), f));
 	total = bmc_batches_bytes(size, L, batch, K);
 	total = bmc_add(total, sizeof(BmSasrecFit));
-	total = bmc_add(total, bmc_mul(3, bmc_take_size(bmc_mul(s.N, s.D), f)));
-	total = bmc_add(total, bmc_mul(3 + shards, bmc_take_size(P, f)));
+	total = bmc_add(total, bmc_mul(4, bmc_take_size(bmc_mul(s.N, s.D), f)));
+	total = bmc_add(total, bmc_mul(4 + shards, bmc_take_size(P, f)));
 	total = bmc_add(total, bmc_mul(shards, bmc_take_size(bmc_mul(rows, s.D), f)));
 	total = bmc_add(total, bmc_take_size(bmc_mul(K, s.D + 1), f));
 	total = bmc_add(total, bmc_take_size(task_count(&s, P, rows), sizeof(double)));
@@ -215,6 +217,8 @@ allocate_weights(BmSasrecFit *z, BmMem *mem)
 	z->item = bmc_alloc(mem, ND, f);
 	z->item_m = bmc_alloc0(mem, ND, f);
 	z->item_v = bmc_alloc0(mem, ND, f);
+	z->item_mean = bmc_alloc0(mem, ND, f);
+	z->w_mean = bmc_alloc0(mem, z->P, f);
 	z->w = bmc_alloc(mem, z->P, f);
 	z->m = bmc_alloc0(mem, z->P, f);
 	z->v = bmc_alloc0(mem, z->P, f);
@@ -228,6 +232,8 @@ allocate_weights(BmSasrecFit *z, BmMem *mem)
 		if (!z->negative || !z->shift)
 			return BM_ENOMEM;
 	}
+	if (!z->item_mean || !z->w_mean)
+		return BM_ENOMEM;
 	return z->item && z->item_m && z->item_v && z->w && z->m && z->v && z->dw && z->ditem && z->norm
 			   ? BM_OK
 			   : BM_ENOMEM;
@@ -249,6 +255,8 @@ sasrec_fit_end(BmFit *fit)
 	bmc_free(mem, z->item);
 	bmc_free(mem, z->item_m);
 	bmc_free(mem, z->item_v);
+	bmc_free(mem, z->item_mean);
+	bmc_free(mem, z->w_mean);
 	bmc_free(mem, z->w);
 	bmc_free(mem, z->m);
 	bmc_free(mem, z->v);
@@ -283,6 +291,7 @@ begin(BmSasrecFit *z, BmFit *fit)
 	if (status != BM_OK)
 		return status;
 	z->weights = bmc_net_weights(&z->shape, z->w);
+	z->mean = bmc_net_weights(&z->shape, z->w_mean);
 	init_weights(z, fit->seed);
 	z->config[0] = BM_SASREC_FORMAT;
 	z->config[1] = (int32_t) z->shape.blocks;
@@ -357,9 +366,9 @@ sasrec_fit_tensors(BmFit *fit, const char *prefix, BmTensors *out)
 	BmSasrecFit *z = fit->state;
 	BmSasrecTensor t[BM_MAX_TENSORS];
 	size_t item[] = {z->shape.N, z->shape.D}, config[] = {BM_SASREC_CONFIG};
-	int n = bmc_sasrec_tensors(t, &z->weights, &z->shape);
+	int n = bmc_sasrec_tensors(t, &z->mean, &z->shape);
 	bool fits = bmc_tensors_add(out, prefix, "config", BM_I32, z->config, 1, config) &&
-				bmc_tensors_add(out, prefix, "item", BM_F32, z->item, 2, item) &&
+				bmc_tensors_add(out, prefix, "item", BM_F32, z->item_mean, 2, item) &&
 				bmc_tensors_add(out, prefix, "support", BM_I32, z->data.support, 1, item);
 
 	for (int i = 0; fits && i < n; i++)

@@ -56,6 +56,10 @@ typedef struct BmSasrecFit
 	float *item, *item_m, *item_v; /* (N,D) weights and moments */
 	float *w, *m, *v;              /* (P) */
 	BmNetWeights weights;          /* into w */
+	float *item_mean;              /* (N,D) the model: weights averaged over the epochs' ends */
+	float *w_mean;                 /* (P) */
+	BmNetWeights mean;             /* into w_mean */
+	float mean_rate;               /* share of the epoch that is being averaged in */
 	float *dw;                     /* (shards,P) */
 	float *ditem;                  /* (shards,rows_max,D) */
 	float *negative;               /* (K,D) */

@@ -165,6 +165,37 @@ gather_negatives(BmSasrecFit *z)
 		memcpy(z->negative + k * D, z->item + (size_t) z->data.row_item[k] * D, D * sizeof(float));
 }
 
+/* ---- the average ---- */
+
+#define MEAN_RATE 0.3f /* of the newest epoch: about the last five count */
+
+/* Task: move a block of the average towards the weights; the net's blocks first, then the items'. */
+BM_CLONES static void
+average_part(void *arg, size_t task, int worker)
+{
+	BmSasrecFit *z = arg;
+	bool net = task < z->dense_tasks;
+	size_t first = (net ? task : task - z->dense_tasks) * BM_SASREC_BLOCK;
+	size_t n = net ? z->P : z->shape.N * z->shape.D;
+	size_t end = n - first < BM_SASREC_BLOCK ? n : first + BM_SASREC_BLOCK;
+	float *mean = net ? z->w_mean : z->item_mean, rate = z->mean_rate;
+	const float *w = net ? z->w : z->item;
+
+	for (size_t i = first; i < end; i++)
+		mean[i] += rate * (w[i] - mean[i]);
+}
+
+/* An even average at first, so that the start weighs no more than what follows. */
+static BmStatus
+average(BmSasrecFit *z, BmFit *fit)
+{
+	float even = 1.0f / (float) (fit->epoch + 1);
+	size_t items = (z->shape.N * z->shape.D + BM_SASREC_BLOCK - 1) / BM_SASREC_BLOCK;
+
+	z->mean_rate = even > MEAN_RATE ? even : MEAN_RATE;
+	return bmc_pool_run(fit->pool, average_part, z, z->dense_tasks + items, fit->stop);
+}
+
 /* ---- the step ---- */
 
 static BmStatus
@@ -229,6 +260,9 @@ bmc_sasrec_step(BmFit *fit)
 		if (z->next == fit->total)
 		{
 			z->next = 0;
+			status = average(z, fit);
+			if (status != BM_OK)
+				return status;
 			return ++fit->epoch == fit->epochs ? BM_OK : BM_EPOCH;
 		}
 	}
