@@ -291,6 +291,7 @@ test_threads(int negatives)
 	Model *m[4];
 
 	o.negatives = negatives;
+	o.length = 60; /* several shards */
 	o.clip = 0.5;
 	o.weight_decay = 0.01;
 	for (int threads = 1; threads <= 3; threads++)

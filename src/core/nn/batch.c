@@ -16,15 +16,16 @@
 #define STREAM_ORDER 2
 #define STREAM_NEGATIVE (UINT64_C(1) << 32)
 
-#define SHARD_WINDOWS                                                                              \
-	32 /* windows in a shard: small enough to balance, large enough for products */
+/* Tokens of a shard when all windows are full: small enough to balance, large enough for products. */
+#define SHARD_TOKENS 1600
 
 size_t
-bmc_batches_shards(size_t batch)
+bmc_batches_shards(size_t batch, size_t L)
 {
-	size_t n = (batch + SHARD_WINDOWS - 1) / SHARD_WINDOWS;
+	size_t n = bmc_mul(batch, L) / SHARD_TOKENS;
 
-	return n < 1 ? 1 : n > BM_MAX_SHARDS ? BM_MAX_SHARDS : n;
+	n = n < 1 ? 1 : n > BM_MAX_SHARDS ? BM_MAX_SHARDS : n;
+	return n < batch ? n : batch;
 }
 
 /* Most tokens of a batch. */
@@ -136,7 +137,7 @@ bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
 	b->N = data->nitems;
 	b->L = L;
 	b->batch = batch < windows ? batch : windows;
-	b->shards = bmc_batches_shards(b->batch);
+	b->shards = bmc_batches_shards(b->batch, L);
 	b->K = negatives;
 	T = most_tokens(b->batch, L, events);
 	b->rows_max = bmc_batches_rows(T, b->batch, negatives, b->N);

@@ -33,7 +33,7 @@ typedef struct BmBatches
 {
 	size_t N, L;       /* items; tokens of a window at most */
 	size_t batch;      /* windows in a batch */
-	size_t shards;     /* 1..BM_MAX_SHARDS, a function of batch alone */
+	size_t shards;     /* 1..BM_MAX_SHARDS, a function of batch and L alone */
 	size_t nwindows;   /* in an epoch */
 	BmWindow *window;  /* (nwindows) in this epoch's order */
 	uint32_t *item;    /* (kept events) */
@@ -57,8 +57,8 @@ typedef struct BmBatches
 	uint32_t *row_item; /* (rows_max) */
 } BmBatches;
 
-/* Shards of a batch of windows; most gradient rows of a batch with so many tokens. */
-extern size_t bmc_batches_shards(size_t batch);
+/* Shards of a batch of windows of up to L tokens; most gradient rows of a batch with so many tokens. */
+extern size_t bmc_batches_shards(size_t batch, size_t L);
 extern size_t bmc_batches_rows(size_t tokens, size_t batch, size_t negatives, size_t N);
 /* Bytes of everything above. negatives as resolved: 0 or a count. */
 extern size_t bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negatives);

@@ -130,7 +130,7 @@ sasrec_fit_bytes(const BmFitSize *size, const void *options)
 	chunk = chunk_tokens(&s, K);
 	windows = bmc_add(size->nusers, size->nevents / L);
 	batch = batch < windows ? batch : windows;
-	shards = bmc_batches_shards(batch);
+	shards = bmc_batches_shards(batch, L);
 	tokens = bmc_mul(batch, L) < size->nevents ? bmc_mul(batch, L) : size->nevents;
 	rows = bmc_batches_rows(tokens, batch, K, s.N);
 	area = bmc_add(bmc_net_pass_size(&s, chunk), bmc_take_size(loss_scratch(&s, chunk, K), f));
