@@ -296,14 +296,27 @@ profile_index(const Profile *p)
 		statement ? psprintf("%s;", statement) : NULL);
 }
 
-/* The source as it is, but without the rules on rare users and items, which would hide them. */
-static BmSource *
-profiled_source(const char *name)
+/* Events that the rules on rare items and users will remove, items first; shown, not applied. */
+static void
+profile_rare(const Profile *p, int min_item, int min_user)
 {
-	BmSource *s = bm_source_load(name);
+	const BmLog *log = p->log;
+	uint64 items = 0, users = 0;
 
-	s->options.min_item_count = s->options.min_user_count = 1;
-	return s;
+	for (size_t u = 0; u < log->users.view.n; u++)
+	{
+		uint64 rare = 0, n = log->start[u + 1] - log->start[u];
+
+		for (size_t e = log->start[u]; e < log->start[u + 1]; e++)
+			rare += log->item_count[log->item[e]] < (uint32) min_item;
+		items += rare;
+		if (n - rare < (uint64) min_user)
+			users += n - rare;
+	}
+	row_if(p, "rare items", items,
+		   psprintf("of items with fewer than %d events; left out", min_item), NULL);
+	row_if(p, "rare users", users,
+		   psprintf("of users with fewer than %d events; left out", min_user), NULL);
 }
 
 /* behav_profile(source): a row per check. */
@@ -313,7 +326,8 @@ behav_profile(PG_FUNCTION_ARGS)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "behavmine profile", ALLOCSET_DEFAULT_SIZES);
-	BmSource *source = profiled_source(bm_arg_text(fcinfo, 0, "source"));
+	BmSource *source = bm_source_load(bm_arg_text(fcinfo, 0, "source"));
+	int min_item = source->options.min_item_count, min_user = source->options.min_user_count;
 	BmReader reader;
 	Profile p = {fcinfo, source, &reader, NULL, 0};
 	uint64 nbehaviours;
@@ -323,6 +337,8 @@ behav_profile(PG_FUNCTION_ARGS)
 	BmMem mem;
 
 	bm_srf_begin(fcinfo);
+	/* the rules on rare items and users would hide them: they are counted here, not applied */
+	source->options.min_item_count = source->options.min_user_count = 1;
 	bm_mem_init(&mem, context);
 	bm_watch_init(&watch, 0);
 	bm_progress_start(source->name);
@@ -334,7 +350,10 @@ behav_profile(PG_FUNCTION_ARGS)
 	if (reader.n > 0)
 		p.log = bm_log_from_reader(&reader, context);
 	if (p.log && p.log->n > 0)
+	{
+		profile_rare(&p, min_item, min_user);
 		profile_log(&p);
+	}
 	bm_progress_end();
 
 	row(&p, "behaviours", nbehaviours, 0, list,

@@ -279,6 +279,7 @@ behav_source(PG_FUNCTION_ARGS)
 	BmMem mem;
 
 	bm_srf_begin(fcinfo);
+	bm_check_state_rights();
 	SPI_connect();
 	MemoryContextSwitchTo(caller);
 	s = source_from_args(fcinfo, &columns, &options);
@@ -305,6 +306,7 @@ behav_drop_source(PG_FUNCTION_ARGS)
 	Oid type = TEXTOID;
 	Datum arg = bm_text_datum(name);
 
+	bm_check_state_rights();
 	SPI_connect();
 	SPI_execute_with_args("DELETE FROM behavmine.source WHERE name OPERATOR(pg_catalog.=) $1"
 						  " AND owner OPERATOR(pg_catalog.=) current_user",

@@ -264,6 +264,7 @@ bm_source_load(const char *name)
 	MemoryContext spi;
 	BmSource *s;
 
+	bm_check_state_rights();
 	SPI_connect();
 	if (SPI_execute_with_args(load_sql, 1, &type, &arg, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read behavmine.source");

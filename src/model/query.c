@@ -72,6 +72,7 @@ run(const char *sql, int n, const BmParam *params, bool read_only)
 	char nulls[MAX_PARAMS] = {0};
 	int result;
 
+	bm_check_state_rights();
 	spread(params, n, types, values, nulls);
 	result = SPI_execute_with_args(sql, n, types, values, nulls, read_only, 0);
 	if (result < 0)

@@ -40,4 +40,13 @@
 #define bm_is_background_worker() IsBackgroundWorker
 #endif
 
+/* May the current role use this schema? */
+#if PG_VERSION_NUM >= 160000
+#define bm_schema_usable(oid)                                                                      \
+	(object_aclcheck(NamespaceRelationId, oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+#else
+#define bm_schema_usable(oid)                                                                      \
+	(pg_namespace_aclcheck(oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 #endif

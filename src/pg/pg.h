@@ -46,6 +46,9 @@ extern Datum bm_text_array(char **v, size_t n);
 /* The candidate nearest to word by Levenshtein distance, or NULL when none is near. For hints. */
 extern const char *bm_nearest(const char *word, const char *const *candidates, int n);
 
+/* 42501 with the GRANT to run when the role may not use schema behavmine (rights.c). */
+extern void bm_check_state_rights(void);
+
 /* ---- set-returning functions, materialised ---- */
 extern void bm_srf_begin(FunctionCallInfo fcinfo); /* InitMaterializedSRF on every version */
 extern void bm_srf_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
