@@ -24,7 +24,7 @@
 #define CHUNK_TOKENS 1024       /* activations of a chunk stay near the caches */
 #define CHUNK_FLOPS 2e9         /* and a chunk stays well below 50 ms */
 #define FULL_SOFTMAX_ITEMS 5000 /* catalogues up to this size get the softmax over all items */
-#define DEFAULT_NEGATIVES 1024
+#define DEFAULT_NEGATIVES 512
 #define BLOCK_HEADERS 4096 /* bytes: some forty blocks, with what the allocator adds to each */
 
 /* ---- sizes ---- */
