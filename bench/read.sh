@@ -8,7 +8,8 @@ events=${1:-10000000}
 server_start main shared_buffers=1GB max_parallel_workers_per_gather=2 min_parallel_table_scan_size=8MB
 psql -Xqc "CREATE EXTENSION behavmine"
 # a user of the simulated shop has about 100 events in 60 days
-psql -Xqc "CREATE TABLE events AS SELECT * FROM behav_simulate(users => $((events / 90)), items => 20000, days => 60) LIMIT $events" \
+# in order of time, as a shop writes it
+psql -Xqc "SET work_mem = '1GB'" -c "CREATE TABLE events AS SELECT * FROM (SELECT * FROM behav_simulate(users => $((events / 90)), items => 20000, days => 60) LIMIT $events) x ORDER BY ts" \
 	-c "VACUUM ANALYZE events"
 psql -XqAt -o /dev/null -c "SET client_min_messages = warning" -c "SELECT * FROM behav_source('shop', 'events')"
 for round in 1 2 3; do
