@@ -45,8 +45,7 @@
 #define bm_schema_usable(oid)                                                                      \
 	(object_aclcheck(NamespaceRelationId, oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
 #else
-#define bm_schema_usable(oid)                                                                      \
-	(pg_namespace_aclcheck(oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+#define bm_schema_usable(oid) (pg_namespace_aclcheck(oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
 #endif
 
 #endif
