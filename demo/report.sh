@@ -26,9 +26,9 @@ table { border-collapse: collapse; width: 100%; font-size: .92em } th, td { text
 th { background: #f3f6f8 } td[align=right] { text-align: right; font-variant-numeric: tabular-nums } p { color: #555 } svg { width: 100%; max-width: 640px }
 </style></head><body>
 HTML
-	sql "SELECT format('<h1>%s events, %s users, %s items</h1><p>From %s to %s. Model <b>%s</b>, version %s: <b>%s</b>, trained in %s s.</p>',
+	sql "SELECT format('<h1>%s events, %s users, %s items</h1><p>Events until %s. Model <b>%s</b>, version %s: <b>%s</b>, trained in %s s.</p>',
 		to_char(v.rows, 'FM999,999,999'), to_char(v.users, 'FM999,999,999'), to_char(v.items, 'FM999,999,999'),
-		'the first', to_char(v.watermark, 'YYYY-MM-DD'), m.name, v.version, v.algorithm, round(v.seconds::numeric, 1))
+		to_char(v.watermark, 'YYYY-MM-DD'), m.name, v.version, v.algorithm, round(v.seconds::numeric, 1))
 		FROM behavmine.version v JOIN behavmine.model m USING (model_id) ORDER BY v.version DESC LIMIT 1"
 	echo "<h2>Quality on the newest tenth of the events: NDCG@10, all items ranked</h2>"
 	chart

@@ -505,21 +505,3 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 	free_recent(r, &r->item);
 	free_recent(r, &r->event);
 }
-
-void
-bm_reader_free(BmReader *r)
-{
-	for (size_t i = 0; i < r->nchunks; i++)
-	{
-		bmc_free(r->mem, r->chunks[i].user);
-		bmc_free(r->mem, r->chunks[i].item);
-		bmc_free(r->mem, r->chunks[i].time);
-		bmc_free(r->mem, r->chunks[i].event);
-	}
-	bmc_free(r->mem, r->chunks);
-	r->chunks = NULL;
-	r->nchunks = 0;
-	bmc_dict_free(&r->users);
-	bmc_dict_free(&r->items);
-	bmc_dict_free(&r->events);
-}

@@ -84,7 +84,6 @@ extern void bm_read_source(BmReader *r, const BmSource *source, int64 since, int
 						   BmMem *mem, BmWatch *watch);
 /* Sort, clean, number; takes the reader's columns and dictionaries over. An empty log is possible. */
 extern BmLog *bm_log_from_reader(BmReader *r, MemoryContext context);
-extern void bm_reader_free(BmReader *r);
 /* An error for a status of the core while reading source: 53400, 54000, 57014. */
 extern void bm_read_check(BmStatus status, const BmReader *r);
 

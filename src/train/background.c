@@ -97,7 +97,8 @@ bm_background_train(const BmTraining *t)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "behavmine");
+	/* as the SQL functions name it: a server may find extensions elsewhere by this name only */
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "$libdir/behavmine");
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "behav_worker_main");
 	snprintf(worker.bgw_name, BGW_MAXLEN, "behavmine job " INT64_FORMAT, start.job_id);
 	snprintf(worker.bgw_type, BGW_MAXLEN, JOB_BACKEND_TYPE);

@@ -49,16 +49,6 @@ worker_bytes(const BmBlend *model, size_t nitems, size_t k, size_t batch)
 				bmc_add(bmc_take_size(k, sizeof(uint32_t)), bmc_take_size(k, sizeof(float)))));
 }
 
-size_t
-bmc_evaluate_bytes(const BmBlend *model, size_t nitems, size_t k, int threads, size_t ncases)
-{
-	size_t batch = batch_size(nitems), words = nitems / 64 + 1;
-
-	return bmc_add(bmc_mul((size_t) threads,
-						   bmc_add(worker_bytes(model, nitems, k, batch), bmc_mul(words, 8))),
-				   bmc_mul(ncases / batch + 1, sizeof(BmMetrics)));
-}
-
 /* The user's past before case c, pointing into the data. */
 static BmHistory
 history_of(const BmCases *cases, size_t c)

@@ -51,8 +51,6 @@ typedef struct BmMetrics
 	size_t shown;   /* distinct items shown at least once; coverage = shown / nitems */
 } BmMetrics;
 
-extern size_t bmc_evaluate_bytes(const BmBlend *model, size_t nitems, size_t k, int threads,
-								 size_t ncases);
 /*
  * Evaluate model on cases at cut-off k. rank (ncases) may be NULL; else it gets each case's rank
  * (1-based, mid-rank; 0 where it is a miss by rule). Batches of cases are the tasks; memory from mem.
