@@ -16,6 +16,8 @@ tap_failed=0
 
 note() { printf '%s\n' "$@" | sed 's/^/# /'; }
 
+clip() { printf '%.300s' "${1:-(nothing)}" | head -5; }
+
 ok() { # status name: 0 is fine, as $?
 	tap_count=$((tap_count + 1))
 	if [ "$1" = 0 ]; then
@@ -29,13 +31,13 @@ ok() { # status name: 0 is fine, as $?
 is() { # got expected name
 	[ "$1" = "$2" ]
 	ok $? "$3"
-	[ "$1" = "$2" ] || note "got:      ${1:-(nothing)}" "expected: ${2:-(nothing)}"
+	[ "$1" = "$2" ] || note "got:      $(clip "$1")" "expected: $(clip "$2")"
 }
 
 like() { # got extended-regular-expression name
 	printf '%s' "$1" | grep -qE -- "$2"
 	ok $? "$3"
-	printf '%s' "$1" | grep -qE -- "$2" || note "got:     ${1:-(nothing)}" "pattern: $2"
+	printf '%s' "$1" | grep -qE -- "$2" || note "got:     $(clip "$1")" "pattern: $2"
 }
 
 done_testing() {
