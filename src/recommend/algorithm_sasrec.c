@@ -35,7 +35,7 @@ static const BmOptionSpec options[] = {
 	 "Shared sampled negatives of a step; 0 means softmax over all items, -1 by the catalogue."},
 	{"dropout", BM_OPT_FLOAT, AT(dropout), "-1", -1, 0.95, NULL,
 	 "Share of activations dropped in training; -1 means by the data: 0.5, or 0.2 for long ones."},
-	{"learning_rate", BM_OPT_FLOAT, AT(learning_rate), "0.001", 1e-7, 1, NULL,
+	{"learning_rate", BM_OPT_FLOAT, AT(learning_rate), "0.002", 1e-7, 1, NULL,
 	 "Step size of Adam."},
 	{"beta2", BM_OPT_FLOAT, AT(beta2), "0.98", 0, 0.99999, NULL, "Decay of Adam's second moment."},
 	{"weight_decay", BM_OPT_FLOAT, AT(weight_decay), "0", 0, 1, NULL,

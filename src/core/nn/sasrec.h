@@ -8,17 +8,7 @@
 
 #include "core/num/recommender.h"
 
-/*
- * Defaults, to be settled by who knows the data:
- *
- *	option     over 40 events a user   fewer   why
- *	length     200                     50      films against shops
- *	dropout    0.2                     0.5     Beauty, valid NDCG@10: 0.5 .0672, 0.2 .0642
- *	blocks     2                       1
- *	batch      64                      128     more steps in an epoch of few long windows
- *	negatives  0 (all) up to 5,000 items, 512 above: an epoch of Beauty takes .8 s instead of 10 s
- *	dim 64, heads 1, hidden 0 (= dim), learning_rate 0.001, beta2 0.98, weight_decay 0, clip 0, epochs 200
- */
+/* Defaults and what is settled by the data's size: src/recommend/algorithm_sasrec.c. */
 typedef struct BmSasrecOptions
 {
 	int dim; /* D: width, a multiple of heads */
