@@ -16,6 +16,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "model/cache_file.h"
@@ -222,23 +223,34 @@ make_entry(const char *name, Oid role, const char *model_name)
 	return kept;
 }
 
+/*
+ * What is deployed is looked up as the catalogue is: as of now, at every call, whatever the snapshot of
+ * the transaction. An entry made with an older snapshot would outlive it, for its invalidation has come
+ * already. The leader of a parallel query may take no new snapshot: it makes the entry anew each time.
+ */
 BmModel *
 bm_model_deployed(const char *name)
 {
 	Oid role = GetUserId();
 	const char *asked = name && *name ? name : bm_default_model ? bm_default_model : "";
-	const char *model_name;
+	bool latest = !IsInParallelMode();
 	uint64 generation;
-	CacheEntry *e = find_entry(asked, role);
+	CacheEntry *e;
 
+	AcceptInvalidationMessages();
+	e = find_entry(asked, role);
 	if (e && e->generation == cache_generation)
 		return e->model;
 	register_callbacks();
 	generation = cache_generation;
-	model_name = *asked ? asked : only_deployed();
+	if (latest)
+		PushActiveSnapshot(GetLatestSnapshot());
+	name = *asked ? asked : only_deployed();
 	if (e)
 		retire(e);
-	e = make_entry(asked, role, model_name);
-	e->generation = generation;
+	e = make_entry(asked, role, name);
+	if (latest)
+		PopActiveSnapshot();
+	e->generation = latest ? generation : 0;
 	return e->model;
 }
