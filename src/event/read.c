@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 
+#include "pg/memory.h"
 #include "pg/scan.h"
 
 #define MAX_BEHAVIOURS 255
@@ -37,6 +38,8 @@ bm_read_check(BmStatus status, const BmReader *r)
 	case BM_OK:
 		return;
 	case BM_ENOMEM:
+		if (bm_memory_system_refused())
+			bm_check(status, psprintf("read source \"%s\"", name), NULL);
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("reading source \"%s\" needs more memory than behavmine.max_memory", name),
