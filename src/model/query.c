@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #define MAX_PARAMS 24
@@ -64,6 +65,17 @@ spread(const BmParam *params, int n, Oid *types, Datum *values, char *nulls)
 
 /* ---- statements ---- */
 
+/* Until AtEOXact_GUC(true, level), or an error: names and operators mean the server's own. */
+static int
+plain_search_path(void)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
 static uint64
 run(const char *sql, int n, const BmParam *params, bool read_only)
 {
@@ -83,11 +95,25 @@ run(const char *sql, int n, const BmParam *params, bool read_only)
 uint64
 bm_read(const char *sql, int n, const BmParam *params)
 {
-	return run(sql, n, params, true);
+	int level = plain_search_path();
+	uint64 rows = run(sql, n, params, true);
+
+	AtEOXact_GUC(true, level);
+	return rows;
 }
 
 uint64
 bm_write(const char *sql, int n, const BmParam *params)
+{
+	int level = plain_search_path();
+	uint64 rows = run(sql, n, params, false);
+
+	AtEOXact_GUC(true, level);
+	return rows;
+}
+
+uint64
+bm_write_as_caller(const char *sql, int n, const BmParam *params)
 {
 	return run(sql, n, params, false);
 }
@@ -156,6 +182,7 @@ bm_srf_query(FunctionCallInfo fcinfo, const char *sql, int n, const BmParam *par
 	Oid types[MAX_PARAMS];
 	Datum values[MAX_PARAMS];
 	char nulls[MAX_PARAMS] = {0};
+	int level = plain_search_path();
 	Portal portal;
 
 	spread(params, n, types, values, nulls);
@@ -177,4 +204,5 @@ bm_srf_query(FunctionCallInfo fcinfo, const char *sql, int n, const BmParam *par
 	}
 	SPI_cursor_close(portal);
 	SPI_finish();
+	AtEOXact_GUC(true, level);
 }

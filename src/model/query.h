@@ -28,10 +28,13 @@ extern BmParam bm_param_datum(Oid type, Datum value);
 
 /*
  * Run one statement; SPI must be connected. Reading uses the snapshot of the calling statement and
- * is allowed in a read-only transaction and on a standby. Returns the number of rows.
+ * is allowed in a read-only transaction and on a standby. Returns the number of rows. Unqualified names
+ * and operators are the server's own, whatever the caller's search_path.
  */
 extern uint64 bm_read(const char *sql, int n, const BmParam *params);
 extern uint64 bm_write(const char *sql, int n, const BmParam *params);
+/* On a table of the caller's, whose triggers and defaults may count on the search_path. */
+extern uint64 bm_write_as_caller(const char *sql, int n, const BmParam *params);
 /* Columns (from 1) of row i of the last bm_read or bm_write, copied into context. */
 extern char *bm_row_text(uint64 i, int column, MemoryContext context); /* NULL for NULL */
 extern int64 bm_row_int8(uint64 i, int column);                        /* smallint to bigint; 0 */

@@ -466,13 +466,17 @@ read_tensors(const BmVersion *v, const char *name, BmTensors *out, BmMem *mem)
 	portal = SPI_cursor_open_with_args(
 		NULL,
 		name ? "SELECT t.name, t.chunk_no, t.dtype, t.shape, t.\"values\", t.ints, t.crc, "
-			   "pg_catalog.count(*) OVER () FROM behavmine.tensor t WHERE t.model_id = $1 "
-			   "AND t.version = $2 AND t.name = $3 ORDER BY t.chunk_no"
+			   "pg_catalog.count(*) OVER () FROM behavmine.tensor t WHERE t.model_id "
+			   "OPERATOR(pg_catalog.=) $1 "
+			   "AND t.version OPERATOR(pg_catalog.=) $2 AND t.name OPERATOR(pg_catalog.=) $3 ORDER "
+			   "BY t.chunk_no"
 			 : "SELECT t.name, t.chunk_no, t.dtype, t.shape, t.\"values\", t.ints, t.crc, s.chunks "
 			   "FROM behavmine.tensor t JOIN (SELECT n.name, pg_catalog.count(*) AS chunks "
-			   "FROM behavmine.tensor n WHERE n.model_id = $1 AND n.version = $2 "
-			   "GROUP BY n.name) s ON s.name = t.name "
-			   "WHERE t.model_id = $1 AND t.version = $2 ORDER BY t.name, t.chunk_no",
+			   "FROM behavmine.tensor n WHERE n.model_id OPERATOR(pg_catalog.=) $1 AND n.version "
+			   "OPERATOR(pg_catalog.=) $2 "
+			   "GROUP BY n.name) s ON s.name OPERATOR(pg_catalog.=) t.name "
+			   "WHERE t.model_id OPERATOR(pg_catalog.=) $1 AND t.version OPERATOR(pg_catalog.=) $2 "
+			   "ORDER BY t.name, t.chunk_no",
 		name ? 3 : 2, types, values, NULL, true, 0);
 	for (;;)
 	{
@@ -544,10 +548,12 @@ read_items(const BmVersion *v, BmDict *items, BmMem *mem)
 	SPI_connect();
 	scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "behavmine codes", ALLOCSET_DEFAULT_SIZES);
-	portal = SPI_cursor_open_with_args(NULL,
-									   "SELECT code, key FROM behavmine.code WHERE model_id = $1 "
-									   "AND version = $2 AND kind = 'item' ORDER BY code",
-									   2, types, values, NULL, true, 0);
+	portal = SPI_cursor_open_with_args(
+		NULL,
+		"SELECT code, key FROM behavmine.code WHERE model_id OPERATOR(pg_catalog.=) $1 "
+		"AND version OPERATOR(pg_catalog.=) $2 AND kind OPERATOR(pg_catalog.=) 'item' ORDER BY "
+		"code",
+		2, types, values, NULL, true, 0);
 	for (;;)
 	{
 		MemoryContext old;

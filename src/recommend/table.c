@@ -151,14 +151,14 @@ insert_block(TableJob *job, size_t first, size_t n)
 	params[4] = bm_param_text(job->model->version->model);
 	params[5] = bm_param_int(job->model->version->version);
 	SPI_connect();
-	job->rows +=
-		(int64) bm_write(psprintf("INSERT INTO %s (user_id, item_id, score, rank, model, version) "
-								  "SELECT u::%s, i::%s, s, r, $5, $6 "
-								  "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
-								  "pg_catalog.unnest($3), pg_catalog.unnest($4)) AS t (u, i, s, r)",
-								  job->into, format_type_be_qualified(job->source->user_type),
-								  format_type_be_qualified(job->source->item_type)),
-						 6, params);
+	job->rows += (int64) bm_write_as_caller(
+		psprintf("INSERT INTO %s (user_id, item_id, score, rank, model, version) "
+				 "SELECT u::%s, i::%s, s, r, $5, $6 "
+				 "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
+				 "pg_catalog.unnest($3), pg_catalog.unnest($4)) AS t (u, i, s, r)",
+				 job->into, format_type_be_qualified(job->source->user_type),
+				 format_type_be_qualified(job->source->item_type)),
+		6, params);
 	SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
@@ -238,19 +238,22 @@ prepare_table(TableJob *job, const char *into)
 	{
 		char *quoted = quote_qualified_identifier(range->schemaname, range->relname);
 
-		bm_write(psprintf("CREATE TABLE %s (user_id %s NOT NULL, item_id %s NOT NULL, "
-						  "score real NOT NULL, rank int NOT NULL, model text NOT NULL, "
-						  "version int NOT NULL, PRIMARY KEY (user_id, model, rank))",
-						  quoted, format_type_be_qualified(job->source->user_type),
-						  format_type_be_qualified(job->source->item_type)),
-				 0, NULL);
+		bm_write_as_caller(
+			psprintf("CREATE TABLE %s (user_id %s NOT NULL, item_id %s NOT NULL, "
+					 "score pg_catalog.float4 NOT NULL, rank pg_catalog.int4 NOT NULL, "
+					 "model pg_catalog.text NOT NULL, version pg_catalog.int4 NOT NULL, PRIMARY "
+					 "KEY (user_id, model, rank))",
+					 quoted, format_type_be_qualified(job->source->user_type),
+					 format_type_be_qualified(job->source->item_type)),
+			0, NULL);
 		relid = RangeVarGetRelid(range, NoLock, false);
 	}
 	SPI_finish();
 	job->into = bm_relation_name(relid);
 	check_columns(job, relid);
 	SPI_connect();
-	bm_write(psprintf("DELETE FROM %s WHERE model = $1", job->into), 1, &model);
+	bm_write_as_caller(psprintf("DELETE FROM %s WHERE model OPERATOR(pg_catalog.=) $1", job->into),
+					   1, &model);
 	SPI_finish();
 }
 

@@ -126,10 +126,11 @@ end_job(int64 job_id, const char *status, const char *message, Jsonb *result)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	SPI_execute_with_args("UPDATE behavmine.job SET status = $3, message = $4, result = $5, "
-						  "finished_at = pg_catalog.clock_timestamp() "
-						  "WHERE job_id = $1 AND pid = $2",
-						  5, types, values, nulls, false, 0);
+	SPI_execute_with_args(
+		"UPDATE behavmine.job SET status = $3, message = $4, result = $5, "
+		"finished_at = pg_catalog.clock_timestamp() "
+		"WHERE job_id OPERATOR(pg_catalog.=) $1 AND pid OPERATOR(pg_catalog.=) $2",
+		5, types, values, nulls, false, 0);
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
@@ -149,7 +150,8 @@ claim_job(const JobStart *start, MemoryContext parent)
 	SPI_connect();
 	SPI_execute_with_args("UPDATE behavmine.job SET status = 'running', pid = $2, "
 						  "started_at = pg_catalog.clock_timestamp() "
-						  "WHERE job_id = $1 AND status = 'queued' RETURNING model, "
+						  "WHERE job_id OPERATOR(pg_catalog.=) $1 AND status "
+						  "OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
 						  "arguments ->> 'algorithm', arguments ->> 'source', "
 						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
 						  "arguments ->> 'seed'",
@@ -299,14 +301,17 @@ behav_cancel(PG_FUNCTION_ARGS)
 	if (about_job(job_id,
 				  "UPDATE behavmine.job SET status = 'cancelled', "
 				  "finished_at = pg_catalog.clock_timestamp() "
-				  "WHERE job_id = $1 AND status = 'queued' RETURNING true",
+				  "WHERE job_id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.=) "
+				  "'queued' RETURNING true",
 				  &yes) == 0 &&
 		about_job(job_id,
 				  "SELECT pg_catalog.pg_cancel_backend(a.pid) FROM behavmine.job j "
-				  "JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE j.job_id = $1 "
-				  "AND j.status = 'running' AND a.backend_type = '" JOB_BACKEND_TYPE "'",
+				  "JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) j.pid "
+				  "WHERE j.job_id OPERATOR(pg_catalog.=) $1 AND j.status OPERATOR(pg_catalog.=) "
+				  "'running' AND a.backend_type OPERATOR(pg_catalog.=) '" JOB_BACKEND_TYPE "'",
 				  &yes) == 0 &&
-		about_job(job_id, "SELECT false FROM behavmine.job WHERE job_id = $1", &yes) == 0)
+		about_job(job_id, "SELECT false FROM behavmine.job WHERE job_id OPERATOR(pg_catalog.=) $1",
+				  &yes) == 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("job " INT64_FORMAT " does not exist", DatumGetInt64(job_id)),
 						errhint("SELECT job_id, status FROM behav_jobs")));

@@ -39,12 +39,14 @@ statistic(const char *sql, Oid relid, const char *column)
 static double
 distinct(const BmSource *s, const char *column, double rows)
 {
-	double n = statistic("SELECT st.n_distinct::float8 FROM pg_catalog.pg_class c "
-						 "JOIN pg_catalog.pg_namespace ns ON ns.oid = c.relnamespace "
-						 "JOIN pg_catalog.pg_stats st ON st.schemaname = ns.nspname "
-						 "AND st.tablename = c.relname WHERE c.oid = $1 AND st.attname = $2 "
-						 "ORDER BY st.inherited DESC",
-						 s->relid, column);
+	double n =
+		statistic("SELECT st.n_distinct::pg_catalog.float8 FROM pg_catalog.pg_class c "
+				  "JOIN pg_catalog.pg_namespace ns ON ns.oid OPERATOR(pg_catalog.=) c.relnamespace "
+				  "JOIN pg_catalog.pg_stats st ON st.schemaname OPERATOR(pg_catalog.=) ns.nspname "
+				  "AND st.tablename OPERATOR(pg_catalog.=) c.relname WHERE c.oid "
+				  "OPERATOR(pg_catalog.=) $1 AND st.attname OPERATOR(pg_catalog.=) $2 "
+				  "ORDER BY st.inherited DESC",
+				  s->relid, column);
 
 	return n < 0 ? -n * rows : n;
 }
@@ -58,10 +60,11 @@ count_source(const BmSource *s)
 	bool null;
 
 	SPI_connect();
-	c.rows =
-		statistic("SELECT sum(c.reltuples)::float8 FROM pg_catalog.pg_class c WHERE c.oid = $1 "
-				  "AND c.relkind IN ('r', 'm') AND c.reltuples >= 0 AND $2 IS NOT NULL",
-				  s->relid, NULL);
+	c.rows = statistic("SELECT pg_catalog.sum(c.reltuples)::pg_catalog.float8 FROM "
+					   "pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1 "
+					   "AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m}') AND c.reltuples "
+					   "OPERATOR(pg_catalog.>=) 0 AND $2 IS NOT NULL",
+					   s->relid, NULL);
 	if (c.rows > 0)
 	{
 		c.users = distinct(s, s->user_id, c.rows);
@@ -71,8 +74,9 @@ count_source(const BmSource *s)
 	{
 		initStringInfo(&sql);
 		appendStringInfo(&sql,
-						 "SELECT count(*)::float8, count(DISTINCT %s)::float8, "
-						 "count(DISTINCT %s)::float8 FROM %s",
+						 "SELECT pg_catalog.count(*)::pg_catalog.float8, "
+						 "pg_catalog.count(DISTINCT %s)::pg_catalog.float8, "
+						 "pg_catalog.count(DISTINCT %s)::pg_catalog.float8 FROM %s",
 						 quote_identifier(s->user_id), quote_identifier(s->item_id), s->relation);
 		SPI_execute(sql.data, true, 1);
 		c.rows =
