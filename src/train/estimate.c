@@ -4,6 +4,8 @@
  */
 #include "pg/pg.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -33,9 +35,10 @@ statistic(const char *sql, Oid relid, const char *column)
 	SPI_execute_with_args(sql, 2, types, values, NULL, true, 1);
 	if (SPI_processed > 0)
 		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
-	return null ? -1.0 : DatumGetFloat8(d);
+	return null ? NAN : DatumGetFloat8(d);
 }
 
+/* n_distinct below 0 is a share of the rows; NaN stays NaN. */
 static double
 distinct(const BmSource *s, const char *column, double rows)
 {
@@ -70,7 +73,7 @@ count_source(const BmSource *s)
 		c.users = distinct(s, s->user_id, c.rows);
 		c.items = distinct(s, s->item_id, c.rows);
 	}
-	if (c.rows <= 0 || c.users <= 0 || c.items <= 0)
+	if (!(c.rows > 0 && c.users > 0 && c.items > 0))
 	{
 		initStringInfo(&sql);
 		appendStringInfo(&sql,
