@@ -202,6 +202,13 @@ split_leave_last_out(BmSplit *s, const BmLog *log, const BmTrainOptions *options
 static void
 check_cases(const BmSplit *s, const BmLog *log)
 {
+	if (log->users.view.n < 2)
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("source \"%s\" has events of one user only", log->source->name),
+						errdetail("After cleaning %zu events of 1 user and %u items are left.",
+								  log->n, log->items.view.n),
+						errhint("SELECT * FROM behav_profile(%s) counts what cleaning removes.",
+								quote_literal_cstr(log->source->name))));
 	if (s->valid.n > 0 && s->test.n > 0 && s->nevents > 0)
 		return;
 	ereport(
