@@ -110,6 +110,14 @@ bm_training_read(BmTraining *t)
 
 /* ---- compute ---- */
 
+pg_attribute_noreturn() static void bad_candidates(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"candidates\" must be an array of 1 to %d algorithm names",
+						   BM_MAX_CANDIDATES),
+					errhint("SELECT name FROM behav_algorithms()")));
+}
+
 /* Names of the candidates: the algorithm asked for, the option "candidates", or none (default). */
 static const char **
 candidate_names(const BmTraining *t, int *n)
@@ -127,17 +135,16 @@ candidate_names(const BmTraining *t, int *n)
 	}
 	if (t->options.candidates == NULL)
 		return names;
+	if (!JB_ROOT_IS_ARRAY(t->options.candidates) || JB_ROOT_IS_SCALAR(t->options.candidates) ||
+		JB_ROOT_COUNT(t->options.candidates) == 0)
+		bad_candidates();
 	it = JsonbIteratorInit(&t->options.candidates->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
 		if (token != WJB_ELEM)
 			continue;
 		if (v.type != jbvString || *n == BM_MAX_CANDIDATES)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"candidates\" must be an array of at most %d algorithm names",
-							BM_MAX_CANDIDATES),
-					 errhint("SELECT name FROM behav_algorithms()")));
+			bad_candidates();
 		names[(*n)++] = pnstrdup(v.val.string.val, v.val.string.len);
 	}
 	return names;
