@@ -1,0 +1,107 @@
+/*
+ * rec_check.h
+ *		What the tests of core/rec share: small random logs, a fit from begin to end, a bound model.
+ */
+#ifndef REC_CHECK_H
+#define REC_CHECK_H
+
+#include "unit.h"
+#include "core/num/rng.h"
+#include "core/rec/count_models.h"
+
+#define USERS 60
+#define ITEMS 35
+#define LONGEST 25
+
+typedef struct Log
+{
+	BmSequences s;
+	size_t start[USERS + 1];
+	uint32_t item[USERS * LONGEST];
+	int64_t time[USERS * LONGEST];
+	uint8_t event[USERS * LONGEST];
+	uint32_t use[USERS];
+	float weight[256];
+} Log;
+
+/* Users with 0 to LONGEST events; the last two items never occur; some events are hidden, some weigh 0. */
+static inline void
+make_log(Log *l, uint64_t seed)
+{
+	BmRng rng = bmc_rng(seed, 1);
+	size_t n = 0;
+
+	memset(l, 0, sizeof(*l));
+	for (size_t u = 0; u < USERS; u++)
+	{
+		size_t m = bmc_rng_below(&rng, LONGEST + 1);
+
+		for (size_t e = 0; e < m; e++, n++)
+		{
+			uint32_t a = bmc_rng_below(&rng, ITEMS - 2), b = bmc_rng_below(&rng, ITEMS - 2);
+
+			l->item[n] = a < b ? a : b; /* low codes are frequent */
+			l->time[n] = (int64_t) (n * 3600) * 1000000;
+			l->event[n] = (uint8_t) bmc_rng_below(&rng, 3);
+		}
+		l->start[u + 1] = n;
+		l->use[u] = (uint32_t) (m > 2 ? m - 2 : m);
+	}
+	l->weight[0] = 1.0f, l->weight[1] = 2.5f, l->weight[2] = 0.0f;
+	l->s = (BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use};
+}
+
+typedef struct Fitted
+{
+	UnitHeap heap;
+	BmFit fit;
+	BmTensors tensors;
+	void *bound;
+	const BmRecommender *r;
+} Fitted;
+
+/* Begin, step to the end, bind. Stops with the status of whatever fails. */
+static inline BmStatus
+fit_model(Fitted *f, const BmRecommender *r, const void *options, const BmSequences *s,
+		  BmPool *pool, const BmStop *stop, long fail_at)
+{
+	BmStatus status;
+
+	memset(f, 0, sizeof(*f));
+	f->r = r;
+	f->fit = (BmFit){.data = s, .options = options, .seed = 5, .pool = pool, .stop = stop};
+	f->fit.mem = unit_heap(&f->heap);
+	f->heap.fail_at = fail_at;
+	status = r->fit_begin(&f->fit);
+	while (status == BM_OK || status == BM_MORE || status == BM_EPOCH)
+	{
+		status = r->fit_step(&f->fit);
+		if (status == BM_OK)
+			break;
+	}
+	if (status != BM_OK)
+		return status;
+	f->heap.fail_at = 0;
+	CHECK_INT(r->fit_tensors(&f->fit, "m/", &f->tensors), BM_OK);
+	f->bound = calloc(1, r->bound_size);
+	CHECK(r->bind(f->bound, &f->tensors, "m/", s->nitems) == NULL);
+	return BM_OK;
+}
+
+static inline void
+free_model(Fitted *f)
+{
+	f->r->fit_end(&f->fit);
+	CHECK_INT(f->heap.live, 0);
+	free(f->bound);
+}
+
+/* User u's whole history. */
+static inline BmHistory
+history(const BmSequences *s, size_t u)
+{
+	return (BmHistory){s->start[u + 1] - s->start[u], s->item + s->start[u], s->time + s->start[u],
+					   s->event ? s->event + s->start[u] : NULL, s->event_weight};
+}
+
+#endif
