@@ -173,6 +173,12 @@ fetch(CacheEntry *e, const BmVersion *v, MemoryContext context)
 
 	if (bm_cache_map(v, &e->mapping))
 		return;
+	bm_cache_lock(v);
+	if (bm_cache_map(v, &e->mapping)) /* made while we waited */
+	{
+		bm_cache_unlock(v);
+		return;
+	}
 	scratch = AllocSetContextCreate(context, "behavmine loading", ALLOCSET_DEFAULT_SIZES);
 	mem = MemoryContextAlloc(scratch, sizeof(BmMem));
 	bm_mem_init(mem, scratch);
@@ -182,6 +188,7 @@ fetch(CacheEntry *e, const BmVersion *v, MemoryContext context)
 		MemoryContextDelete(scratch);
 	else
 		load_privately(e, tensors, &items);
+	bm_cache_unlock(v);
 }
 
 /* Bind version v for role under name; on an error nothing is left. */

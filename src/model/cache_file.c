@@ -16,6 +16,7 @@
 
 #include "common/file_utils.h"
 #include "storage/fd.h"
+#include "storage/lock.h"
 
 #include "model/cache_file.h"
 
@@ -163,6 +164,37 @@ file_path(char *path, const BmVersion *v)
 {
 	snprintf(path, MAXPGPATH, CACHE_DIR "/" CACHE_PREFIX "_%u_" INT64_FORMAT "_%d_%016llx",
 			 MyDatabaseId, v->model_id, v->version, (unsigned long long) v->fingerprint);
+}
+
+/* ---- one maker ---- */
+
+/* As LOCK_CLASS of registry.c: no advisory lock of the server's has this number. */
+#define CACHE_LOCK_CLASS 0x424E
+
+static LOCKTAG
+file_lock(const BmVersion *v)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (v->fingerprint >> 32),
+						 (uint32) v->fingerprint, CACHE_LOCK_CLASS);
+	return tag;
+}
+
+void
+bm_cache_lock(const BmVersion *v)
+{
+	LOCKTAG tag = file_lock(v);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+bm_cache_unlock(const BmVersion *v)
+{
+	LOCKTAG tag = file_lock(v);
+
+	(void) LockRelease(&tag, ExclusiveLock, false);
 }
 
 /* ---- writing ---- */

@@ -26,5 +26,12 @@ extern bool bm_cache_map(const BmVersion *v, BmMapping *mapping);
  */
 extern bool bm_cache_write(const BmVersion *v, const BmTensors *tensors, const BmDictView *items);
 extern void bm_cache_unmap(BmMapping *mapping);
+/*
+ * One backend at a time makes v's file: without this, many that miss it together would each load the
+ * weights from the tables, and all but the last would keep a copy of their own. Can be cancelled while it
+ * waits; an error releases it.
+ */
+extern void bm_cache_lock(const BmVersion *v);
+extern void bm_cache_unlock(const BmVersion *v);
 
 #endif

@@ -1,4 +1,5 @@
 /* The thread pool: every task once, stop, refusal of nothing to do. */
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include "unit.h"
@@ -55,24 +56,42 @@ test_all_once(void)
 	free(job);
 }
 
+/* Workers hold their task until the caller has been asked thrice, so that they cannot finish all before. */
+typedef struct Stopping
+{
+	Job job;
+	atomic_int asked;
+} Stopping;
+
+static void
+task_that_waits(void *arg, size_t t, int worker)
+{
+	Stopping *s = arg;
+
+	task(&s->job, t, worker);
+	while (worker > 0 && atomic_load(&s->asked) < 3)
+		sched_yield();
+}
+
 static bool
 stop_at_third(void *arg)
 {
-	return ++*(int *) arg >= 3;
+	return atomic_fetch_add((atomic_int *) arg, 1) + 1 >= 3;
 }
 
 static void
 test_stop(void)
 {
-	Job *job = calloc(1, sizeof(Job));
+	Stopping *s = calloc(1, sizeof(Stopping));
+	Job *job = &s->job;
 	void *memory = malloc(bmc_pool_size(3));
 	BmPool *pool = bmc_pool_open(memory, 3);
-	int asked = 0, ran = 0;
-	BmStop stop = {stop_at_third, &asked};
+	int ran = 0;
+	BmStop stop = {stop_at_third, &s->asked};
 
 	CASE("stop ends a run: no task twice, none running afterwards, the pool is usable again");
 	job->threads = 3;
-	CHECK_INT(bmc_pool_run(pool, task, job, 5000, &stop), BM_ESTOP);
+	CHECK_INT(bmc_pool_run(pool, task_that_waits, s, 5000, &stop), BM_ESTOP);
 	for (int t = 0; t < 5000; t++)
 	{
 		CHECK(job->ran[t] <= 1);
@@ -88,7 +107,7 @@ test_stop(void)
 	CHECK_INT(job->ran[0], 2);
 	bmc_pool_close(pool);
 	free(memory);
-	free(job);
+	free(s);
 }
 
 int
