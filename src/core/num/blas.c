@@ -5,8 +5,9 @@
  * Not linked, because opening Debian's threaded variant starts helper threads in every backend that
  * loads the library. Opened with one thread, all signals blocked (its threads would take the
  * server's signals), and only after a probe of the address space: OpenBLAS maps 128 MiB for each
- * calling thread and spins for ever where that fails. The serial variant is not thread-safe, the
- * OpenMP variant wants its thread count set in every calling thread.
+ * calling thread and spins for ever where that fails. So these buffers are made right after the probe,
+ * before the training takes what was left. The serial variant is not thread-safe, the OpenMP variant
+ * wants its thread count set in every calling thread.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,7 +21,9 @@
 
 #include "core/num/blas.h"
 
-#define PROBE_BYTES (UINT64_C(160) << 20)
+#define BUFFER_BYTES (UINT64_C(160) << 20) /* a buffer is 128 MiB */
+#define OPEN_BYTES                                                                                 \
+	(UINT64_C(256) << 20) /* the library, and the buffer that 0.3.29 makes in loading */
 #define ROW_MAJOR 101
 #define NO_TRANS 111
 #define TRANS 112
@@ -31,29 +34,31 @@ typedef void (*SgemmFn)(int, int, int, int, int, int, float, const float *, int,
 static struct
 {
 	bool tried;
-	int probed; /* threads whose memory was probed */
+	int ready; /* threads that have a buffer */
 	void *library;
 	SgemmFn sgemm;
 	int (*get_parallel)(void);
 	void (*set_num_threads)(int);
 	char *(*get_corename)(void);
+	void *(*memory_alloc)(int);
+	void (*memory_free)(void *);
 } blas;
 
 size_t
 bmc_blas_bytes(int threads)
 {
-	return (size_t) (threads > 0 ? threads : 1) * PROBE_BYTES;
+	return OPEN_BYTES + (size_t) (threads > 0 ? threads : 1) * BUFFER_BYTES;
 }
 
+/* Could this much be mapped now? */
 static bool
-probe(int threads)
+room(size_t bytes)
 {
-	void *p = mmap(NULL, bmc_blas_bytes(threads), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return false;
-	munmap(p, bmc_blas_bytes(threads));
+	munmap(p, bytes);
 	return true;
 }
 
@@ -90,6 +95,8 @@ open_library(void)
 		*(void **) &blas.get_parallel = dlsym(blas.library, "openblas_get_parallel");
 		*(void **) &blas.set_num_threads = dlsym(blas.library, "openblas_set_num_threads");
 		*(void **) &blas.get_corename = dlsym(blas.library, "openblas_get_corename");
+		*(void **) &blas.memory_alloc = dlsym(blas.library, "blas_memory_alloc");
+		*(void **) &blas.memory_free = dlsym(blas.library, "blas_memory_free");
 	}
 	restore("OPENBLAS_NUM_THREADS", old_blas);
 	restore("OMP_NUM_THREADS", old_omp);
@@ -99,25 +106,58 @@ open_library(void)
 		blas.set_num_threads(1);
 }
 
+/*
+ * A product takes a free buffer of the library's table, or maps a new one; held at once, then given back,
+ * they stay mapped for as many products at once. Without the two functions a probe for all must do.
+ */
+static bool
+make_buffers(int threads)
+{
+	void *buffer[BM_MAX_THREADS];
+	int n = 0;
+
+	if (!blas.memory_alloc || !blas.memory_free)
+		return room((size_t) threads * BUFFER_BYTES);
+	while (n < threads && (n < blas.ready || room(BUFFER_BYTES)))
+		buffer[n++] = blas.memory_alloc(0);
+	for (int i = 0; i < n; i++)
+		blas.memory_free(buffer[i]);
+	return n == threads;
+}
+
+static BmStatus
+open_for(int threads)
+{
+	if (!blas.tried)
+	{
+		if (!room(OPEN_BYTES))
+			return BM_ENOMEM;
+		open_library();
+		blas.tried = true;
+	}
+	if (!blas.sgemm)
+		return BM_OK;
+	threads = bmc_blas_threads(threads);
+	if (threads > blas.ready)
+	{
+		if (!make_buffers(threads))
+			return BM_ENOMEM;
+		blas.ready = threads;
+	}
+	return BM_OK;
+}
+
 BmStatus
 bmc_blas_open(int threads)
 {
 	sigset_t all, old;
+	BmStatus status;
 
-	if (threads > blas.probed && (!blas.tried || blas.sgemm))
-	{
-		if (!probe(threads))
-			return BM_ENOMEM;
-		blas.probed = threads;
-	}
-	if (blas.tried)
-		return BM_OK;
-	blas.tried = true;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	open_library();
+	status = open_for(threads < BM_MAX_THREADS ? threads : BM_MAX_THREADS);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return BM_OK;
+	return status;
 }
 
 BmBlasState

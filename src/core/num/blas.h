@@ -22,11 +22,11 @@ typedef enum BmBlasState
 /*
  * Open OpenBLAS for up to threads calling threads; call before any training, in the leader, with no
  * pool running. Idempotent; probes memory again when threads grows. BM_ENOMEM: the address space
- * that OpenBLAS needs (160 MiB a thread) is not to be had, and it must not be called. A missing
+ * that OpenBLAS needs (bmc_blas_bytes) is not to be had, and it must not be called. A missing
  * library is BM_OK with state NONE.
  */
 extern BmStatus bmc_blas_open(int threads);
-extern size_t bmc_blas_bytes(int threads); /* the address space probed */
+extern size_t bmc_blas_bytes(int threads); /* the address space probed for */
 extern BmBlasState bmc_blas_state(void);
 extern const char *bmc_blas_corename(void); /* "Haswell", ...; "built-in" when none */
 /* How many threads may call the products at once: wanted, or 1 with the serial variant. */
