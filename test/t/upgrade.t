@@ -7,10 +7,14 @@
 server_start main
 VERSION=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$ROOT/behavmine.control")
 
-objects() { # of the extension, without the schema that the user chose
+# Of the extension, without the schema that the user chose; row and array types, which come with their
+# tables and types, are objects of the extension from PostgreSQL 17 on.
+objects() {
 	sql "SELECT replace(replace(pg_describe_object(classid, objid, objsubid), 'public.', ''), 'shelf.', '')
 		FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
-			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'behavmine') ORDER BY 1" | sort
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'behavmine')
+			AND NOT (classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t
+				WHERE t.oid = objid AND (t.typrelid <> 0 OR t.typcategory = 'A')))" | sort
 }
 
 everything() { # what is in the database, but the system's own
