@@ -18,6 +18,7 @@
 
 #include "core/num/blas.h"
 #include "core/rec/count_models.h"
+#include "core/rec/als.h"
 #include "core/rec/rank.h"
 
 #define REPEATS 3
@@ -210,6 +211,9 @@ main(int argc, char **argv)
 	static const BmSeqRulesOptions markov = {0, 0, 0, 1, 0, 1}, rules = {0.5, 0.25, 0.7, 50, 0, 50};
 	static const BmItemKnnOptions knn = {10, 0.8, 0, 10, BM_KNN_COSINE};
 	static const BmEaseOptions ease = {500, 0.7, 200, 50};
+	static const BmAlsOptions als = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CG};
+	static const BmAlsOptions als_exact = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CHOLESKY};
+	static const BmAlsOptions als_recent = {64, 15, 0.1, 0.003, 1, 0.9, BM_ALS_CG};
 	int threads = argc > 3 ? atoi(argv[3]) : 1;
 	BmSequences s;
 	BmCases cases;
@@ -233,6 +237,9 @@ main(int argc, char **argv)
 	run("item_knn", &bmc_item_knn, &knn, &s, &cases, pool);
 	run("seq_rules", &bmc_seq_rules, &rules, &s, &cases, pool);
 	run("ease", &bmc_ease, &ease, &s, &cases, pool);
+	run("als", &bmc_als, &als, &s, &cases, pool);
+	run("als_exact", &bmc_als, &als_exact, &s, &cases, pool);
+	run("als_recent", &bmc_als, &als_recent, &s, &cases, pool);
 	bmc_pool_close(pool);
 	return 0;
 }

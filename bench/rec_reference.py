@@ -1,4 +1,4 @@
-"""Fit times of item-kNN (scipy, and the package implicit where there is one) and of EASE (numpy) on
+"""Fit times of item-kNN and ALS (scipy, and the package implicit where there is one) and of EASE (numpy) on
 the training part of a file of sequences, beside bench/rec_bench.c.
 
 usage: rec_reference.py FILE [least rows of an item] [threads]
@@ -61,6 +61,7 @@ def main():
     warnings.filterwarnings("ignore", module="implicit")  # of a conversion inside the package
     print(f"item_knn scipy {fastest(item_knn, x):.4f}")
     try:
+        from implicit.als import AlternatingLeastSquares
         from implicit.nearest_neighbours import CosineRecommender
     except ImportError:
         pass
@@ -68,6 +69,10 @@ def main():
         def fit(m):
             CosineRecommender(K=x.shape[1], num_threads=threads).fit(m, show_progress=False)
         print(f"item_knn implicit {fastest(fit, x):.4f}")
+
+        def factorise(m):
+            AlternatingLeastSquares(factors=64, iterations=15, num_threads=threads).fit(m, show_progress=False)
+        print(f"als implicit {fastest(factorise, x):.4f}")
     print(f"ease numpy {fastest(ease, x):.4f}")
 
 

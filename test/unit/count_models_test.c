@@ -310,12 +310,6 @@ test_top(void)
 	free_model(&b);
 }
 
-static bool
-stop_now(void *arg)
-{
-	return --*(int *) arg < 0;
-}
-
 static void
 test_runs(void)
 {
@@ -334,45 +328,10 @@ test_runs(void)
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	for (int i = 0; i < 4; i++)
-	{
-		Fitted base;
-		BmFitSize size = {USERS, ITEMS, L.start[USERS], L.start[USERS], 3};
-
-		fit_model(&base, m[i].r, m[i].o, &L.s, NULL, NULL, 0);
-		for (int threads = 1; threads <= 3; threads++)
-		{
-			void *memory = malloc(bmc_pool_size(threads));
-			BmPool *pool = bmc_pool_open(memory, threads);
-			Fitted f;
-
-			CHECK_INT(fit_model(&f, m[i].r, m[i].o, &L.s, pool, NULL, 0), BM_OK);
-			CHECK(f.heap.mem.peak <= 2 * m[i].r->fit_bytes(&size, m[i].o) + 65536);
-			for (int t = 0; t < f.tensors.n; t++)
-				CHECK(memcmp(f.tensors.t[t].data, base.tensors.t[t].data,
-							 4 * bmc_tensor_count(&f.tensors.t[t])) == 0);
-			free_model(&f);
-			bmc_pool_close(pool);
-			free(memory);
-		}
-		free_model(&base);
-	}
+		check_threads(m[i].r, m[i].o, &L);
 	CASE("a stop ends a fit; a refused allocation is told; neither leaks");
 	for (int i = 0; i < 4; i++)
-	{
-		Fitted f;
-		int asked = 0;
-		BmStop stop = {stop_now, &asked};
-
-		CHECK_INT(fit_model(&f, m[i].r, m[i].o, &L.s, NULL, &stop, 0), BM_ESTOP);
-		free_model(&f);
-		for (long fail = 1; fail < 40; fail++)
-		{
-			BmStatus status = fit_model(&f, m[i].r, m[i].o, &L.s, NULL, NULL, fail);
-
-			CHECK(status == BM_ENOMEM || (status == BM_OK && f.heap.calls < fail));
-			free_model(&f);
-		}
-	}
+		check_failures(m[i].r, m[i].o, &L);
 }
 
 static void

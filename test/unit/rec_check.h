@@ -104,4 +104,57 @@ history(const BmSequences *s, size_t u)
 					   s->event ? s->event + s->start[u] : NULL, s->event_weight};
 }
 
+/* ---- what every fit promises ---- */
+
+static inline bool
+stop_now(void *arg)
+{
+	return --*(int *) arg < 0;
+}
+
+/* The same bits with 1, 2 and 3 threads, within the estimate of memory. */
+static inline void
+check_threads(const BmRecommender *r, const void *options, const Log *l)
+{
+	Fitted base;
+	BmFitSize size = {USERS, ITEMS, l->start[USERS], l->start[USERS], 3};
+
+	CHECK_INT(fit_model(&base, r, options, &l->s, NULL, NULL, 0), BM_OK);
+	for (int threads = 1; threads <= 3; threads++)
+	{
+		void *memory = malloc(bmc_pool_size(threads));
+		BmPool *pool = bmc_pool_open(memory, threads);
+		Fitted f;
+
+		CHECK_INT(fit_model(&f, r, options, &l->s, pool, NULL, 0), BM_OK);
+		CHECK(f.heap.mem.peak <= 2 * r->fit_bytes(&size, options) + 65536);
+		for (int t = 0; t < f.tensors.n; t++)
+			CHECK(memcmp(f.tensors.t[t].data, base.tensors.t[t].data,
+						 4 * bmc_tensor_count(&f.tensors.t[t])) == 0);
+		free_model(&f);
+		bmc_pool_close(pool);
+		free(memory);
+	}
+	free_model(&base);
+}
+
+/* A stop ends a fit; every refused allocation is told; neither leaks. */
+static inline void
+check_failures(const BmRecommender *r, const void *options, const Log *l)
+{
+	Fitted f;
+	int asked = 0;
+	BmStop stop = {stop_now, &asked};
+
+	CHECK_INT(fit_model(&f, r, options, &l->s, NULL, &stop, 0), BM_ESTOP);
+	free_model(&f);
+	for (long fail = 1; fail < 40; fail++)
+	{
+		BmStatus status = fit_model(&f, r, options, &l->s, NULL, NULL, fail);
+
+		CHECK(status == BM_ENOMEM || (status == BM_OK && f.heap.calls < fail));
+		free_model(&f);
+	}
+}
+
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/nn/attention.h"
-#include "core/nn/lanes.h"
+#include "core/num/lanes.h"
 
 #define BLOCK 64 /* query rows at a time: 64 x 200 scores stay in the first-level cache's reach */
 

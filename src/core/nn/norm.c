@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "core/nn/lanes.h"
+#include "core/num/lanes.h"
 #include "core/nn/norm.h"
 
 #define NORM_EPS 1e-5f /* the usual guard against rows without variance */

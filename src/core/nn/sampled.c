@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/nn/lanes.h"
+#include "core/num/lanes.h"
 #include "core/nn/softmax.h"
 
 #define STRIP 256 /* targets at a time */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/nn/lanes.h"
+#include "core/num/lanes.h"
 #include "core/nn/sasrec_state.h"
 
 #define GROUP_TOKENS 1024 /* histories encoded together, in tokens */

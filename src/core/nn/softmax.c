@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/nn/lanes.h"
+#include "core/num/lanes.h"
 #include "core/nn/softmax.h"
 
 #define TILE 1024               /* items in a tile */

@@ -54,5 +54,11 @@ extern BmStatus bmc_spd_inverse(float *A, size_t N, BmMem *mem, BmPool *pool, co
 extern size_t bmc_spd_inverse_bytes(size_t N);
 /* Solve A X = B, A (N,N) small and overwritten by its Cholesky factor; B holds nrhs vectors (nrhs,N). */
 extern BmStatus bmc_spd_solve(double *A, double *B, size_t N, size_t nrhs);
+/*
+ * The same in single precision, for N of a few hundred (chol.c): U (N,N) holds the upper triangle of A
+ * and becomes that of its factor, U'U = A; false when a pivot is not positive. Then x (N) = A^-1 x.
+ */
+extern bool bmc_chol_factor(float *U, size_t N);
+extern void bmc_chol_solve(float *x, const float *U, size_t N);
 
 #endif
