@@ -11,6 +11,7 @@ extern const BmAlgorithm bm_algorithm_popular;
 extern const BmAlgorithm bm_algorithm_markov;
 extern const BmAlgorithm bm_algorithm_seq_rules;
 extern const BmAlgorithm bm_algorithm_item_knn;
+extern const BmAlgorithm bm_algorithm_session_knn;
 extern const BmAlgorithm bm_algorithm_ease;
 extern const BmAlgorithm bm_algorithm_als;
 extern const BmAlgorithm bm_algorithm_sasrec;
