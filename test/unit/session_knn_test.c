@@ -188,8 +188,6 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 				share[(size_t) j * LONGEST + v.event[i]] += part[best][i] * f;
 		}
 	}
-	if (v.n > 0)
-		score[v.item[0]] = 0;
 }
 
 static void

@@ -15,7 +15,9 @@
  *          score(j) = sum over the k nearest n with j of sim(n) exp(-|pos_n(j) - pos_n(i)| / l3),
  *          i = the newest shared item
  *
- * The newest item itself gets no score from its neighbours (it is what the visitor looks at).
+ * The items of the history get their score like all others: where repeats are wanted (26 % of the next
+ * clicks of YooChoose are the same item again) they count, elsewhere the exclusion of what was seen takes
+ * them out.
  */
 #ifndef BM_SESSION_KNN_H
 #define BM_SESSION_KNN_H

@@ -244,8 +244,6 @@ bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size
 			for (int32_t e = b->start[n]; e < b->start[n + 1]; e++)
 				scores[b->item[e]] += v.best[k] * item_factor(b, &v, n, shared, e);
 		}
-		if (v.len > 0)
-			scores[v.item[0]] = 0.0f;
 	}
 }
 
