@@ -4,8 +4,11 @@
  */
 #include "pg/pg.h"
 
+#include <math.h>
+
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
@@ -135,6 +138,18 @@ Datum
 bm_text_datum(const char *s)
 {
 	return CStringGetTextDatum(s);
+}
+
+/* The double that a reader of the float's shortest text has in mind: 0.1, not 0.10000000149011612. */
+Datum
+bm_float8_datum(float v)
+{
+	char text[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	if (!isfinite(v))
+		return Float8GetDatum((float8) v);
+	float_to_shortest_decimal_buf(v, text);
+	return Float8GetDatum(strtod(text, NULL));
 }
 
 /* A one-dimensional array of n fixed-width elements, no NULLs, in one copy. */

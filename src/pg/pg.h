@@ -40,6 +40,7 @@ extern bool bm_arg_bool_or(FunctionCallInfo fcinfo, int i, bool dflt);
 /* text[] without NULLs as C strings; *n = 0 for NULL */
 extern char **bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name, int *n);
 extern Datum bm_text_datum(const char *s);
+extern Datum bm_float8_datum(float v);
 extern Datum bm_float4_array(const float *v, size_t n);
 extern Datum bm_int4_array(const int32 *v, size_t n);
 extern Datum bm_text_array(char **v, size_t n);

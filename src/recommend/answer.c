@@ -258,7 +258,7 @@ bm_answer_emit(FunctionCallInfo fcinfo, const BmModel *model, const BmServe *ser
 			palloc_extended(bmc_blend_explain_bytes(&model->blend, past->h.n, n), MCXT_ALLOC_HUGE));
 	for (size_t i = 0; i < n; i++)
 	{
-		Datum values[4] = {bm_item_text(model, item[i]), Float8GetDatum((float8) score[i]),
+		Datum values[4] = {bm_item_text(model, item[i]), bm_float8_datum(score[i]),
 						   Int32GetDatum((int32) i + 1),
 						   reason(model, past, share + i * past->h.n)};
 		bool nulls[4] = {false};

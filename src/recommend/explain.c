@@ -24,7 +24,7 @@ emit_shares(FunctionCallInfo fcinfo, const BmModel *model, const BmPast *past, c
 		values[1] = past->name[e] ? bm_text_datum(past->name[e]) : (Datum) 0;
 		nulls[1] = past->name[e] == NULL;
 		values[2] = TimestampTzGetDatum(past->times[e]);
-		values[3] = Float8GetDatum((float8) share[e]);
+		values[3] = bm_float8_datum(share[e]);
 		bm_srf_row(fcinfo, values, nulls);
 	}
 }

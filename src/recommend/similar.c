@@ -49,7 +49,7 @@ behav_similar_items(PG_FUNCTION_ARGS)
 	n = bmc_topk(item, score, (size_t) k, scores, model->items.n);
 	for (size_t i = 0; i < n; i++)
 	{
-		Datum values[3] = {bm_item_text(model, item[i]), Float8GetDatum((float8) score[i]),
+		Datum values[3] = {bm_item_text(model, item[i]), bm_float8_datum(score[i]),
 						   Int32GetDatum((int32) i + 1)};
 		bool nulls[3] = {false};
 
