@@ -54,7 +54,7 @@ HTML
 	echo "<h2>Recommendations for user $user</h2>"
 	table "SELECT rank, item_id AS item, round(score::numeric, 3) AS score, reason FROM behav_recommend($user)"
 	echo "<h2>The newest events of user $user</h2>"
-	table "SELECT $(sql "SELECT concat_ws(', ', format('%I AS item', item_id), format('%I AS event', event), format('%I AS time', ts)) FROM behav_sources")
+	table "SELECT $(sql "SELECT concat_ws(', ', format('%I AS item', item_id), CASE WHEN event IS NOT NULL THEN format('%I AS event', event) END, format('%I AS time', ts)) FROM behav_sources")
 		FROM $relation WHERE $user_column = $user ORDER BY $(sql "SELECT quote_ident(ts) FROM behav_sources") DESC LIMIT 10"
 	echo "<h2>What was found in the data</h2>"
 	table "SELECT \"check\", rows, round(100 * share::numeric, 2) AS percent, advice FROM behav_profile('shop') WHERE rows > 0"
