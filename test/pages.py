@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the ```sql blocks of a page in order, each with psql on the database that PGDATABASE names.
 
-A block "```text" right after it is its output. One that begins with ERROR says that the block must fail
-with that line; any other block must not fail. "```sql norun" is not run, "```text fixed" not written.
+A block "```text" right after it is its output. A line "ERROR: ..." in it says that the block must fail with
+that line; without one the block must not fail. "```sql norun" is not run, "```text fixed" not written.
 
   pages.py run PAGE     prints what differs; ends with 1 where a block does not do what it should
   pages.py fill PAGE    writes the output blocks as they came out
@@ -55,17 +55,17 @@ def main():
         if b + 1 < len(found) and found[b + 1][2].startswith("text") and not "".join(
                 lines[end:found[b + 1][0]]).strip():
             out = found[b + 1]
-        wanted = lines[out[0] + 1] if out else ""
+        wanted = next((x for x in lines[out[0]:out[1]] if x.startswith("ERROR:")), None) if out else None
         statements = "\n".join(lines[start + 1:end - 1]) + "\n"
         if mode == "run":
             for pattern, small in SMALL:
                 statements = re.sub(pattern, small, statements)
         status, output = run(statements)
         error = next((x for x in output.split("\n") if x.startswith("ERROR:")), None)
-        if wanted.startswith("ERROR:") and error != wanted and mode == "run":
+        if wanted and error != wanted and mode == "run":
             bad += 1
             print(f"# {page}:{start + 1}: expected {wanted}\n#   got {error or 'no error'}")
-        elif status != 0 and not wanted.startswith("ERROR:"):
+        elif status != 0 and not wanted:
             bad += 1
             print(f"# {page}:{start + 1}: {statements.strip()}\n#   {output.strip()[-600:]}")
         if out and mode == "fill" and "fixed" not in out[2]:
