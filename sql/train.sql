@@ -74,7 +74,7 @@ BEGIN
 	FOR i IN 1..600 LOOP
 		SELECT status INTO s FROM behav_jobs WHERE job_id = job;
 		EXIT WHEN s NOT IN ('queued', 'running');
-		PERFORM pg_sleep(0.05);
+		PERFORM pg_sleep(0.05), pg_stat_clear_snapshot(); -- else the sessions of the first look
 	END LOOP;
 	RETURN s;
 END $$;
