@@ -23,6 +23,7 @@ SELECT * FROM behav_train('good', 'seq_rule');
 SELECT * FROM behav_train('good', 'ease', options => '{"lamda": 3}');
 SELECT * FROM behav_train('good', deploy => 'maybe');
 SELECT * FROM behav_train('good', options => '{"candidates": "ease"}');
+SELECT * FROM behav_train('good', 'sasrec', options => '{"dim": 10, "heads": 3}');
 SELECT * FROM behav_train('good', options => '{"k": 1001}');
 SELECT * FROM behav_train('good', options => '{"valid_share": 0.46, "test_share": 0.45, "candidates": ["popular"]}');
 SELECT * FROM behav_train('one_user');

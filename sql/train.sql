@@ -90,6 +90,10 @@ SELECT job FROM behav_train('never', 'sasrec', 'walk', '{"epochs": 100000, "pati
 SELECT behav_cancel(:job) AS cancelled, wait_for(:job);
 SELECT count(*) AS versions FROM behav_versions WHERE model = 'never';
 
+-- a model is trained again on its own source
+SELECT algorithm, version FROM behav_train('again', 'popular', 'walk');
+SELECT algorithm, version FROM behav_train('again', 'markov');
+
 DROP FUNCTION wait_for;
 SELECT count(*) AS gone FROM (SELECT behav_drop_model(model) FROM (SELECT DISTINCT model FROM behav_versions) m) d \gset
 SELECT count(*) AS models FROM behav_models;

@@ -56,6 +56,20 @@ bm_model_id(const char *model, bool missing_ok)
 	return id;
 }
 
+const char *
+bm_model_source(const char *model)
+{
+	MemoryContext context = CurrentMemoryContext;
+	BmParam name = bm_param_text(model);
+	const char *source = NULL;
+
+	SPI_connect();
+	if (bm_read("SELECT source FROM behavmine.model WHERE name = $1", 1, &name) == 1)
+		source = bm_row_text(0, 1, context);
+	SPI_finish();
+	return source ? source : model;
+}
+
 int64
 bm_model_own(const char *model)
 {

@@ -56,7 +56,9 @@ bm_check(BmStatus status, const char *doing, const char *detail)
 		break;
 	case BM_EINVAL:
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cannot %s", doing),
-						errdetail("%s", detail ? detail : "An argument or a shape does not fit.")));
+						errdetail("%s", detail ? detail : "An argument or a shape does not fit."),
+						errhint("SELECT * FROM behav_options('<algorithm>') lists the options with "
+								"their ranges.")));
 		break;
 	case BM_ELIMIT:
 		ereport(ERROR,

@@ -199,7 +199,7 @@ append_eta(StringInfo s, double share, TimestampTz now)
 static void
 append_head(StringInfo s)
 {
-	if (run.phase == BM_PHASE_FIT && run.what[0])
+	if (run.phase == BM_PHASE_FIT && run.what[0] && run.total > 0.0)
 		appendStringInfo(s, "%-10s", run.what);
 	else
 		appendStringInfo(s, "%s%s%s", phase_words[run.phase], run.what[0] ? " " : "", run.what);

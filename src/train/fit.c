@@ -238,6 +238,7 @@ bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequenc
 	BmFitSize size = bm_fit_size(data, run->threads);
 	BmFitted *f = palloc0(sizeof(BmFitted));
 	Course course = {.fitted = f, .cases = cases, .best = -1.0};
+	BmStatus status;
 	bool complete;
 
 	f->algorithm = algorithm;
@@ -262,9 +263,8 @@ bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequenc
 					psprintf("training algorithm \"%s\"", algorithm->name),
 					"Raise behavmine.max_memory, drop rare items with the source's option "
 					"\"min_item_count\", or choose a lighter algorithm from behav_algorithms().");
-	bm_check(algorithm->core->fit_begin(&f->fit),
-			 psprintf("train algorithm \"%s\"", algorithm->name),
-			 f->fit.error[0] ? f->fit.error : NULL);
+	status = algorithm->core->fit_begin(&f->fit); /* which fills error, so before it is looked at */
+	bm_check(status, psprintf("train algorithm \"%s\"", algorithm->name), f->fit.error);
 	f->open = true;
 	complete = run_steps(&course, epochs);
 	if (!complete && f->copy == NULL && (!algorithm->network || f->fit.done + f->fit.epoch == 0))

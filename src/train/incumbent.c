@@ -154,7 +154,16 @@ bm_beats_incumbent(BmTraining *t, char **note)
 
 	if (t->incumbent == NULL)
 	{
-		*note = pstrdup("nothing was deployed before");
+		bool poor = t->version.value < t->version.baseline;
+
+		*note = psprintf("nothing was deployed before%s", poor ? "; popularity is better" : "");
+		if (poor)
+			ereport(
+				WARNING,
+				(errmsg("model \"%s\" is worse than popularity", t->model),
+				 errdetail("ndcg@%d is %.4f, that of popularity %.4f.", t->options.k,
+						   t->version.value, t->version.baseline),
+				 errhint("Without an algorithm behav_train takes the best that fits the data.")));
 		return true;
 	}
 	fair_cases(t, &cases);

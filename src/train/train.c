@@ -15,6 +15,9 @@
 #include "model/encoder.h"
 #include "train/train.h"
 
+/* Share of max_seconds for choosing when the choice is then fitted on a fifth more events. */
+#define CHOICE_SHARE 0.55
+
 static const char *const deploy_rules[] = {"if_better", "always", "never"};
 
 static Jsonb *
@@ -65,7 +68,7 @@ bm_training_begin(const char *model, const char *algorithm, const char *source, 
 	t->context = context;
 	t->model = pstrdup(model);
 	t->algorithm = algorithm ? pstrdup(algorithm) : NULL;
-	t->source_name = pstrdup(source ? source : model);
+	t->source_name = pstrdup(source ? source : bm_model_source(model));
 	t->json = options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(options)) : jsonb_of("{}");
 	t->rule = deploy_rule(deploy);
 	t->seed = seed;
@@ -95,7 +98,6 @@ bm_training_read(BmTraining *t)
 	int64 model_id;
 
 	bm_progress_start(t->model);
-	bm_model_lock(t->model);
 	t->source = bm_source_load(t->source_name);
 	model_id = bm_model_id(t->model, true);
 	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
@@ -150,6 +152,16 @@ candidate_names(const BmTraining *t, int *n)
 	return names;
 }
 
+/* From now on the clock stops when this share of max_seconds has passed since the beginning. */
+static void
+allow(BmTraining *t, double share)
+{
+	double passed = (double) (GetCurrentTimestamp() - t->started) / USECS_PER_SEC;
+
+	if (t->options.max_seconds > 0)
+		bm_watch_init(&t->watch, Max(share * t->options.max_seconds - passed, 1e-3));
+}
+
 /* The chosen parts, fitted once more on everything; on a full clock those already fitted stay. */
 static void
 refit(BmTraining *t)
@@ -158,6 +170,7 @@ refit(BmTraining *t)
 
 	for (int i = 0; i < c->blend.n; i++)
 		t->final[i] = c->candidate[c->part[i]];
+	allow(t, 1.0);
 	if (!t->options.refit || bm_run_late(&t->run))
 		return;
 	for (int i = 0; i < c->n; i++)
@@ -306,6 +319,8 @@ bm_training_compute(BmTraining *t)
 	int n;
 
 	names = candidate_names(t, &n);
+	if (t->options.refit)
+		allow(t, CHOICE_SHARE);
 	bm_training_choose(t, names, n);
 	if (t->rule == BM_DEPLOY_IF_BETTER)
 		t->deploy = bm_beats_incumbent(t, &t->note);
@@ -407,6 +422,7 @@ behav_train(PG_FUNCTION_ARGS)
 		job = bm_background_train(t);
 	else
 	{
+		bm_model_lock(t->model);
 		bm_training_read(t);
 		bm_training_compute(t);
 		bm_training_save(t);
