@@ -8,10 +8,12 @@
 
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
@@ -130,6 +132,21 @@ bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name, int *n)
 								 : TextDatumGetCString(values[e]);
 	}
 	return out;
+}
+
+int64
+bm_interval_micros(const Interval *interval, const char *name)
+{
+	int64 days = (int64) interval->month * DAYS_PER_MONTH + interval->day, micros;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &micros) ||
+		pg_add_s64_overflow(micros, interval->time, &micros) || micros <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be an interval longer than zero", name),
+						errdetail("It is %s.", DatumGetCString(DirectFunctionCall1(
+												   interval_out, IntervalPGetDatum(interval)))),
+						errhint("Give it as '30 minutes' or '7 days'.")));
+	return micros;
 }
 
 /* ---- values ---- */

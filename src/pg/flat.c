@@ -39,10 +39,9 @@ round_size(Size need)
 }
 
 BmFlat *
-bm_flat_new(const BmFlatKind *kind, const uint64 *config)
+bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, uint32 n)
 {
-	Size config_bytes = sizeof(uint64) * kind->config_words;
-	Size size = round_size(sizeof(BmFlat) + config_bytes + sizeof(uint64) * kind->words);
+	Size size = round_size(sizeof(BmFlat) + sizeof(uint64) * (n + (Size) kind->words));
 	BmFlat *s = palloc0(size);
 
 	SET_VARSIZE(s, size);
@@ -50,9 +49,15 @@ bm_flat_new(const BmFlatKind *kind, const uint64 *config)
 	s->version = kind->version;
 	s->flags = BM_FLAT_SORTED;
 	s->words = kind->words;
-	s->config_words = kind->config_words;
-	memcpy(s + 1, config, config_bytes);
+	s->config_words = n;
+	memcpy(s + 1, config, sizeof(uint64) * n);
 	return s;
+}
+
+BmFlat *
+bm_flat_new(const BmFlatKind *kind, const uint64 *config)
+{
+	return bm_flat_new_config(kind, config, kind->config_words);
 }
 
 static void
@@ -114,6 +119,13 @@ raise_newer(const BmFlatKind *kind, int version)
 			 errhint("Install that version of behavmine here, or compute the state again.")));
 }
 
+static inline bool
+shape_fits(const BmFlat *s, const BmFlatKind *kind)
+{
+	return s->words == kind->words && s->n >= 0 && s->config_words >= kind->config_words &&
+		   s->config_words <= Max(kind->config_words, kind->config_max);
+}
+
 /* Constant work: entries were checked when they came in. */
 static void
 check_header(const BmFlat *s, const BmFlatKind *kind)
@@ -125,8 +137,8 @@ check_header(const BmFlat *s, const BmFlatKind *kind)
 	if (s->version > kind->version)
 		raise_newer(kind, s->version);
 	room = (VARSIZE(s) - sizeof(BmFlat)) / sizeof(uint64);
-	if (s->words != kind->words || s->config_words != kind->config_words || s->n < 0 ||
-		s->config_words > room || (Size) s->n > (room - s->config_words) / s->words)
+	if (!shape_fits(s, kind) || s->config_words > room ||
+		(Size) s->n > (room - s->config_words) / s->words)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("a value of type %s is damaged", kind->type),
@@ -189,7 +201,8 @@ bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind)
 	int64 n = a->n;
 	uint64 *end;
 
-	if (memcmp(bm_flat_config(a), bm_flat_config(b), sizeof(uint64) * a->config_words) != 0)
+	if (a->config_words != b->config_words ||
+		memcmp(bm_flat_config(a), bm_flat_config(b), sizeof(uint64) * a->config_words) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("states of type %s differ in %s", kind->type, kind->config),
@@ -227,6 +240,18 @@ bm_flat_final(FunctionCallInfo fcinfo, const BmFlatKind *kind)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(bm_flat_trim(bm_flat_get(PG_GETARG_DATUM(0), kind)));
+}
+
+Datum
+bm_flat_events(FunctionCallInfo fcinfo, const BmFlatKind *kind)
+{
+	PG_RETURN_INT64(bm_flat_get(PG_GETARG_DATUM(0), kind)->n);
+}
+
+Datum
+bm_flat_ignored(FunctionCallInfo fcinfo, const BmFlatKind *kind)
+{
+	PG_RETURN_INT64(bm_flat_get(PG_GETARG_DATUM(0), kind)->ignored);
 }
 
 /* ---- outside the server ---- */
@@ -348,9 +373,8 @@ deserialize(StringInfo buf, const BmFlatKind *kind, int sqlstate)
 	head.n = pq_getmsgint64(buf);
 	head.ignored = pq_getmsgint64(buf);
 	words = (buf->len - buf->cursor - OUTER_CRC) / sizeof(uint64);
-	if (head.words != kind->words || head.config_words != kind->config_words || head.n < 0 ||
-		head.ignored < 0 || (head.flags & ~BM_FLAT_SORTED) != 0 || head.config_words > words ||
-		(Size) head.n > words / head.words ||
+	if (!shape_fits(&head, kind) || head.ignored < 0 || (head.flags & ~BM_FLAT_SORTED) != 0 ||
+		head.config_words > words || (Size) head.n > words / head.words ||
 		outer_size(&head) != (Size) (buf->len - buf->cursor) + OUTER_HEAD)
 		raise_damaged(kind, sqlstate, "Its sizes do not fit each other.");
 	s = palloc(bm_flat_size(&head, 0));

@@ -58,15 +58,16 @@ typedef struct BmFlat
 /* What a type of states is; one constant of static storage for each SQL type. */
 typedef struct BmFlatKind
 {
-	const char *type;   /* SQL name, for messages: "behav_funnel_state" */
-	const char *config; /* what the configuration is, for messages: "window and options" */
-	uint8 id;           /* BmFlatId */
-	uint8 version;      /* newest version of the format that this library knows, from 1 */
-	uint8 words;        /* 64-bit words in an entry: 2 = time and value */
-	bool times;         /* the first word of an entry is a finite timestamptz */
-	uint32 config_words;
+	const char *type;    /* SQL name, for messages: "behav_funnel_state" */
+	const char *config;  /* what the configuration is, for messages: "window and options" */
+	uint8 id;            /* BmFlatId */
+	uint8 version;       /* newest version of the format that this library knows, from 1 */
+	uint8 words;         /* 64-bit words in an entry: 2 = time and value */
+	bool times;          /* the first word of an entry is a finite timestamptz */
+	uint32 config_words; /* of every state; the least where config_max is not 0 */
 	/* What is wrong with a value from outside, or NULL. Sizes and times are checked. May be NULL. */
 	const char *(*check)(const BmFlat *state);
+	uint32 config_max; /* the most configuration words; 0: always config_words */
 } BmFlatKind;
 
 static inline const uint64 *
@@ -90,6 +91,8 @@ bm_flat_size(const BmFlat *s, int64 more)
 
 /* An empty state with these configuration words (kind->config_words), in the current context. */
 extern BmFlat *bm_flat_new(const BmFlatKind *kind, const uint64 *config);
+/* The same with n words, for kinds with config_max. */
+extern BmFlat *bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, uint32 n);
 /* A datum to read: detoasted and aligned, its header checked (0A000 from a newer version). */
 extern const BmFlat *bm_flat_get(Datum value, const BmFlatKind *kind);
 /*
@@ -139,6 +142,9 @@ extern Datum bm_flat_out(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 extern Datum bm_flat_recv(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 extern Datum bm_flat_send(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 extern Datum bm_flat_combine(FunctionCallInfo fcinfo, const BmFlatKind *kind);
+/* bigint: entries; rows left out. Not in BM_FLAT_TYPE: BM_FLAT_FUNCTION(type, events, kind). */
+extern Datum bm_flat_events(FunctionCallInfo fcinfo, const BmFlatKind *kind);
+extern Datum bm_flat_ignored(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 /* The state itself, trimmed: FINALFUNC of an aggregate that answers a state, and of a roll-up. */
 extern Datum bm_flat_final(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 
@@ -150,7 +156,7 @@ extern Datum bm_flat_final(FunctionCallInfo fcinfo, const BmFlatKind *kind);
 	}                                                                                              \
 	extern Datum type##_##what(PG_FUNCTION_ARGS)
 
-/* All six, for kinds whose combine is concatenation. */
+/* All of them, for kinds whose combine is concatenation. */
 #define BM_FLAT_TYPE(type, kind)                                                                   \
 	BM_FLAT_FUNCTION(type, in, kind);                                                              \
 	BM_FLAT_FUNCTION(type, out, kind);                                                             \
