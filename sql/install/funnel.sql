@@ -122,6 +122,48 @@ RETURNS @extschema@.behav_funnel_state
 AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, text, boolean[]) IS
 'Transition of the funnel aggregates with options: one more event. Example: SELECT behav_funnel_level(ts, ''1 day'', ''strict_once'', event = ''view'', event = ''view'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_steps' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean) IS
+'Transition of the funnel aggregates with 2 steps. Example: SELECT behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_steps' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean) IS
+'Transition of the funnel aggregates with 3 steps. Example: SELECT behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_steps' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean) IS
+'Transition of the funnel aggregates with 4 steps. Example: SELECT behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean, boolean)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_steps' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
+'Transition of the funnel aggregates with 5 steps. Example: SELECT behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_steps' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
+'Transition of the funnel aggregates with 6 steps. Example: SELECT behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, text, text[])
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_names' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, text, text[]) IS
+'Transition of the funnel aggregates with steps as names of events. Example: SELECT behav_funnel_level(ts, ''1 day'', event, ARRAY[''view'', ''purchase'']) FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, text, text, text[])
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_names_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, text, text, text[]) IS
+'Transition of the funnel aggregates with options and steps as names of events. Example: SELECT behav_funnel_level(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''view'']) FROM events';
 CREATE FUNCTION @extschema@.behav_funnel_state_combine(@extschema@.behav_funnel_state, @extschema@.behav_funnel_state)
 RETURNS @extschema@.behav_funnel_state
 AS 'MODULE_PATHNAME', 'behav_funnel_state_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -193,9 +235,177 @@ CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, boolean[]) IS
 'The same with modes, or options as JSON: mode, max_gap, exclusions. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', ''strict_order'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean) IS
+'How many steps of the funnel a user did, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean) IS
+'How many steps of the funnel a user did, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean) IS
+'How many steps of the funnel a user did, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
+'How many steps of the funnel a user did, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
+'How many steps of the funnel a user did, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text[]) IS
+'How many steps of the funnel a user did, steps as names of events. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, options text, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text, text[]) IS
+'How many steps of the funnel a user did, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean) IS
+'When a user did each step of the deepest chain, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean) IS
+'When a user did each step of the deepest chain, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean) IS
+'When a user did each step of the deepest chain, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
+'When a user did each step of the deepest chain, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
+'When a user did each step of the deepest chain, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text[]) IS
+'When a user did each step of the deepest chain, steps as names of events. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, options text, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text, text[]) IS
+'When a user did each step of the deepest chain, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean) IS
+'A user''s events as a state to store and to merge later, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean) IS
+'A user''s events as a state to store and to merge later, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean) IS
+'A user''s events as a state to store and to merge later, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
+'A user''s events as a state to store and to merge later, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
+'A user''s events as a state to store and to merge later, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text[]) IS
+'A user''s events as a state to store and to merge later, steps as names of events. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, options text, event text, steps text[]) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text, text[]) IS
+'A user''s events as a state to store and to merge later, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_funnel_state) (
 	SFUNC = @extschema@.behav_funnel_state_combine, STYPE = @extschema@.behav_funnel_state,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_funnel_state) IS
 'Stored states of one user as one state. Example: SELECT user_id, behav_funnel_level(behav_rollup(funnel)) FROM daily GROUP BY user_id';
+
+-- ---- reports on sources ----
+
+CREATE FUNCTION @extschema@.behav_funnel(
+	source text, steps text[], within interval = '14 days', breakdown name = NULL,
+	since timestamptz = NULL, until timestamptz = NULL, options jsonb = '{}')
+RETURNS TABLE (
+	breakdown_value text, step int, name text, users bigint, conversion float8,
+	conversion_previous float8, drop_off bigint, median_seconds float8, median_seconds_total float8)
+AS 'MODULE_PATHNAME', 'behav_funnel' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_funnel(text, text[], interval, name, timestamptz, timestamptz, jsonb) IS
+'How many users of a source did each step, steps as names of behaviours: conversion from the first and the previous step, drop-off, median seconds from the previous and the first step, for each value of a breakdown. Example: SELECT * FROM behav_funnel(''shop'', ARRAY[''view'', ''cart'', ''purchase''], ''1 day'')';
+CREATE FUNCTION @extschema@.behav_funnel(
+	source text, steps jsonb, within interval = '14 days', breakdown name = NULL,
+	since timestamptz = NULL, until timestamptz = NULL, options jsonb = '{}')
+RETURNS TABLE (
+	breakdown_value text, step int, name text, users bigint, conversion float8,
+	conversion_previous float8, drop_off bigint, median_seconds float8, median_seconds_total float8)
+AS 'MODULE_PATHNAME', 'behav_funnel_jsonb' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_funnel(text, jsonb, interval, name, timestamptz, timestamptz, jsonb) IS
+'The same with steps as conditions: names, or objects of column and value. Example: SELECT * FROM behav_funnel(''shop'', ''["view", {"event": "purchase", "category": ["shoes", "boots"]}]''::jsonb, ''1 day'')';

@@ -19,6 +19,7 @@
 typedef struct BmFunnelConfig
 {
 	uint32 nwords;
+	uint32 hash; /* bm_flat_hash */
 	uint64 word[BM_FUNNEL_MAX_CONFIG];
 } BmFunnelConfig;
 

@@ -243,6 +243,7 @@ build(BmFunnelConfig *config, int steps, int64 within, unsigned bits, const BmFu
 		gap_words(config->word + config->nwords, steps, o->max_gap);
 		config->nwords += steps;
 	}
+	config->hash = bm_flat_hash(config->word, config->nwords);
 	wrong = bm_funnel_decode(&f, exclusions, config->word, config->nwords);
 	if (wrong)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

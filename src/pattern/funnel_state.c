@@ -3,8 +3,8 @@
  *		Funnel aggregates: events of one user into a flat state, the level and the times out of it.
  *
  * An event that matches no condition is not kept, except where a mode asks for it (strict_order), so
- * a state has 16 bytes for each event that matters. The configuration is read from the arguments of
- * every row and compared, so a window that changes within a group is an error, not a surprise.
+ * a state has 16 bytes for each event that matters. The configuration is compared with that of
+ * every row, so a window that changes within a group is an error, not a surprise.
  */
 #include "pattern/funnel.h"
 
@@ -12,13 +12,19 @@
 #include "utils/array.h"
 #include "utils/timestamp.h"
 
-/* The window and the options of the last call: most calls are like the one before. */
+/*
+ * What the last call's arguments mean: most calls are like the one before. Arguments are compared by
+ * their bytes; without the cache they would be read anew, with the same result.
+ */
 typedef struct FunnelCache
 {
+	MemoryContext context; /* holds all of it */
 	Interval within;
 	int conditions;
-	int options_bytes; /* -1: no options */
-	char *options;
+	struct varlena *options; /* copies of the arguments, or NULL */
+	struct varlena *names;
+	const char *name[BM_MAX_STEPS]; /* into names */
+	int name_bytes[BM_MAX_STEPS];
 	BmFunnelConfig config;
 } FunnelCache;
 
@@ -83,70 +89,131 @@ conditions_word(ArrayType *array, int *conditions)
 	return word;
 }
 
-static bool
-cache_fits(const FunnelCache *cache, const Interval *within, const text *options, int conditions)
+static inline bool
+same_bytes(const struct varlena *a, const struct varlena *b)
 {
-	if (cache == NULL || cache->conditions != conditions || cache->within.time != within->time ||
-		cache->within.day != within->day || cache->within.month != within->month)
-		return false;
-	if (options == NULL || cache->options_bytes < 0)
-		return options == NULL && cache->options_bytes < 0;
-	return VARSIZE_ANY_EXHDR(options) == cache->options_bytes &&
-		   memcmp(VARDATA_ANY(options), cache->options, cache->options_bytes) == 0;
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* The configuration of this call; parsing is skipped where the arguments are those of the last. */
-static const BmFunnelConfig *
-call_config(FunctionCallInfo fcinfo, int options_arg, int conditions)
+static struct varlena *
+copy_bytes(const struct varlena *v)
+{
+	Size size = v ? VARSIZE_ANY(v) : 0;
+
+	return v ? memcpy(palloc(size), v, size) : NULL;
+}
+
+/* The steps' names of the cached array. */
+static void
+read_names(FunnelCache *cache)
+{
+	ArrayType *array = (ArrayType *) cache->names;
+	Datum *values;
+	bool *nulls;
+	int n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
+	if (ARR_NDIM(array) > 1 || n > BM_MAX_STEPS || n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"steps\" must be an array of 1 to %d names", BM_MAX_STEPS)));
+	for (int c = 0; c < n; c++)
+	{
+		if (nulls[c])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("argument \"steps\" must not contain nulls")));
+		cache->name[c] = VARDATA_ANY(DatumGetPointer(values[c]));
+		cache->name_bytes[c] = VARSIZE_ANY_EXHDR(DatumGetPointer(values[c]));
+	}
+	cache->conditions = n;
+}
+
+static FunnelCache *
+new_cache(FmgrInfo *flinfo, const Interval *within, const struct varlena *options, int conditions,
+		  const struct varlena *names)
+{
+	MemoryContext context =
+		AllocSetContextCreate(flinfo->fn_mcxt, "funnel arguments", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	FunnelCache *cache = palloc0(sizeof(FunnelCache));
+
+	cache->context = context;
+	cache->within = *within;
+	cache->options = copy_bytes(options);
+	cache->names = copy_bytes(names);
+	cache->conditions = conditions;
+	if (names)
+		read_names(cache);
+	bm_funnel_config(&cache->config, cache->conditions, bm_interval_micros(within, "within"),
+					 options ? text_to_cstring((const text *) options) : NULL);
+	MemoryContextSwitchTo(old);
+	return cache;
+}
+
+/* Window (argument 2), options (their argument, or 0), names of steps (theirs, or 0). */
+static inline const FunnelCache *
+call_arguments(FunctionCallInfo fcinfo, int options_arg, int conditions, int names_arg)
 {
 	FunnelCache *cache = fcinfo->flinfo->fn_extra;
+	struct varlena *options = NULL, *names = NULL;
 	const Interval *within;
-	text *options = NULL;
 
-	if (PG_ARGISNULL(2))
+	if (unlikely(PG_ARGISNULL(2)))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"within\" must not be null")));
 	within = PG_GETARG_INTERVAL_P(2);
-	if (options_arg > 0 && !PG_ARGISNULL(options_arg))
-		options = PG_GETARG_TEXT_PP(options_arg);
-	if (!cache_fits(cache, within, options, conditions))
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		fcinfo->flinfo->fn_extra = NULL;
-		if (cache)
-			pfree(cache);
-		cache = palloc0(sizeof(FunnelCache) + (options ? VARSIZE_ANY_EXHDR(options) : 0));
-		MemoryContextSwitchTo(old);
-		cache->options = (char *) (cache + 1);
-		cache->options_bytes = options ? VARSIZE_ANY_EXHDR(options) : -1;
-		if (options)
-			memcpy(cache->options, VARDATA_ANY(options), cache->options_bytes);
-		cache->within = *within;
-		cache->conditions = conditions;
-		bm_funnel_config(&cache->config, conditions, bm_interval_micros(within, "within"),
-						 options ? text_to_cstring(options) : NULL);
-		fcinfo->flinfo->fn_extra = cache;
-	}
-	return &cache->config;
+	if (options_arg && !PG_ARGISNULL(options_arg))
+		options = (struct varlena *) PG_GETARG_TEXT_PP(options_arg);
+	if (names_arg && PG_ARGISNULL(names_arg))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"steps\" must not be null")));
+	if (names_arg)
+		names = (struct varlena *) PG_GETARG_ARRAYTYPE_P(names_arg);
+	if (likely(cache && cache->within.time == within->time && cache->within.day == within->day &&
+			   cache->within.month == within->month &&
+			   (names_arg || cache->conditions == conditions) &&
+			   same_bytes(cache->options, options) && same_bytes(cache->names, names)))
+		return cache;
+	fcinfo->flinfo->fn_extra = NULL;
+	if (cache)
+		MemoryContextDelete(cache->context);
+	cache = new_cache(fcinfo->flinfo, within, options, conditions, names);
+	fcinfo->flinfo->fn_extra = cache;
+	return cache;
 }
 
 static void
-check_same(const BmFlat *s, const BmFunnelConfig *config)
+raise_changed(void)
 {
-	if (s->config_words != config->nwords ||
-		memcmp(bm_flat_config(s), config->word, sizeof(uint64) * config->nwords) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the window, the options or the number of steps change within a group"),
-				 errhint("Give them as constants, or group by what they depend on.")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("the window, the options or the number of steps change within a group"),
+					errhint("Give them as constants, or group by what they depend on.")));
 }
 
-static Datum
-accumulate(FunctionCallInfo fcinfo, int options_arg, int steps_arg)
+/* The event of this call into state s, or into a new one. */
+static inline Datum
+add_event(FunctionCallInfo fcinfo, const BmFunnelConfig *config, uint64 word)
 {
 	BmFlat *s = bm_flat_writable(fcinfo, &funnel_kind);
-	const BmFunnelConfig *config;
+
+	if (s == NULL)
+		s = bm_flat_new_config(&funnel_kind, config->word, config->nwords);
+	else if (unlikely(s->config_hash != config->hash))
+		raise_changed();
+	if (unlikely(PG_ARGISNULL(1) || TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1))))
+		s->ignored++;
+	else if (word != BM_FUNNEL_NOTHING || (config->word[0] >> 16 & BM_FUNNEL_ORDER))
+		s = bm_flat_add(s, PG_GETARG_TIMESTAMPTZ(1), word);
+	PG_RETURN_POINTER(s);
+}
+
+/* Steps as one array of booleans. */
+static Datum
+accumulate_array(FunctionCallInfo fcinfo, int options_arg, int steps_arg)
+{
 	uint64 word;
 	int conditions;
 
@@ -155,16 +222,27 @@ accumulate(FunctionCallInfo fcinfo, int options_arg, int steps_arg)
 						errmsg("the array of a funnel's steps must not be null"),
 						errhint("A step may be null: it is then false.")));
 	word = conditions_word(PG_GETARG_ARRAYTYPE_P(steps_arg), &conditions);
-	config = call_config(fcinfo, options_arg, conditions);
-	if (s == NULL)
-		s = bm_flat_new_config(&funnel_kind, config->word, config->nwords);
-	else
-		check_same(s, config);
-	if (PG_ARGISNULL(1) || TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1)))
-		s->ignored++;
-	else if (word != BM_FUNNEL_NOTHING || (config->word[0] >> 16 & BM_FUNNEL_ORDER))
-		s = bm_flat_add(s, PG_GETARG_TIMESTAMPTZ(1), word);
-	PG_RETURN_POINTER(s);
+	return add_event(fcinfo, &call_arguments(fcinfo, options_arg, conditions, 0)->config, word);
+}
+
+/* Steps as names, of which the event's is one, or several, or none. Bytes are compared. */
+static Datum
+accumulate_names(FunctionCallInfo fcinfo, int options_arg, int event_arg)
+{
+	const FunnelCache *cache = call_arguments(fcinfo, options_arg, 0, event_arg + 1);
+	uint64 word = BM_FUNNEL_NOTHING;
+
+	if (!PG_ARGISNULL(event_arg))
+	{
+		const text *event = PG_GETARG_TEXT_PP(event_arg);
+		int bytes = VARSIZE_ANY_EXHDR(event);
+
+		for (int c = 0; c < cache->conditions; c++)
+			if (cache->name_bytes[c] == bytes &&
+				memcmp(cache->name[c], VARDATA_ANY(event), bytes) == 0)
+				word ^= bmc_funnel_bit(c);
+	}
+	return add_event(fcinfo, &cache->config, word);
 }
 
 /* (state, ts, within, VARIADIC steps) */
@@ -172,7 +250,7 @@ BM_FUNCTION(behav_funnel_state_accum);
 Datum
 behav_funnel_state_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, -1, 3);
+	return accumulate_array(fcinfo, 0, 3);
 }
 
 /* (state, ts, within, options, VARIADIC steps) */
@@ -180,7 +258,37 @@ BM_FUNCTION(behav_funnel_state_accum_options);
 Datum
 behav_funnel_state_accum_options(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, 3, 4);
+	return accumulate_array(fcinfo, 3, 4);
+}
+
+/* (state, ts, within, step, step, ...): the server builds no array for each row. */
+BM_FUNCTION(behav_funnel_state_accum_steps);
+Datum
+behav_funnel_state_accum_steps(PG_FUNCTION_ARGS)
+{
+	int conditions = PG_NARGS() - 3;
+	uint64 word = BM_FUNNEL_NOTHING;
+
+	for (int c = 0; c < conditions; c++)
+		if (!PG_ARGISNULL(3 + c) && PG_GETARG_BOOL(3 + c))
+			word ^= bmc_funnel_bit(c);
+	return add_event(fcinfo, &call_arguments(fcinfo, 0, conditions, 0)->config, word);
+}
+
+/* (state, ts, within, event, names of steps) */
+BM_FUNCTION(behav_funnel_state_accum_names);
+Datum
+behav_funnel_state_accum_names(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 0, 3);
+}
+
+/* (state, ts, within, options, event, names of steps) */
+BM_FUNCTION(behav_funnel_state_accum_names_options);
+Datum
+behav_funnel_state_accum_names_options(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 3, 4);
 }
 
 /* ---- answers ---- */

@@ -135,9 +135,11 @@ behav_sessionize(PG_FUNCTION_ARGS)
 						errmsg("behav_sessionize must be called as a window function"),
 						errhint("Write OVER (PARTITION BY user_id ORDER BY ts).")));
 	run = WinGetPartitionLocalMemory(winobj, sizeof(SessionRun));
-	ts = DatumGetTimestampTz(WinGetFuncArgCurrent(winobj, ARG_TS, &isnull));
 	if (!run->begun)
 		begin_partition(winobj, run);
+	ts = DatumGetTimestampTz(WinGetFuncArgCurrent(winobj, ARG_TS, &isnull));
+	/* no earlier row is asked for again: a partition of any size stays out of the tuplestore */
+	WinSetMarkPosition(winobj, WinGetCurrentPosition(winobj));
 	if (isnull || TIMESTAMP_NOT_FINITE(ts))
 		PG_RETURN_NULL();
 	force_new = DatumGetBool(WinGetFuncArgCurrent(winobj, ARG_FORCE_NEW, &isnull)) && !isnull;
@@ -235,6 +237,8 @@ compact(BmFlat *s)
 	/* the room behind them is as in a new state: nothing of what was is stored or sent */
 	memset(entries + s->n * WORDS, 0, (n - s->n) * WORDS * sizeof(uint64));
 	s->flags |= BM_FLAT_SORTED;
+	if (s->n > 0)
+		s->last = (int64) entries[(s->n - 1) * WORDS + START];
 	if (sorted != entries)
 		pfree((void *) sorted);
 }
@@ -275,6 +279,7 @@ add_event(BmFlat *s, TimestampTz ts)
 			if (ts < (int64) last[START])
 			{
 				last[START] = (uint64) ts;
+				s->last = ts;
 				if (s->n > 1 && !bmc_entry_le(last - WORDS, last, WORDS))
 					s->flags &= ~BM_FLAT_SORTED;
 			}
@@ -361,6 +366,7 @@ behav_session_state_final(PG_FUNCTION_ARGS)
 	out->flags |= BM_FLAT_SORTED;
 	SET_VARSIZE(out, size);
 	memcpy(bm_flat_entries(out), entries, sizeof(uint64) * WORDS * (Size) n);
+	out->last = n > 0 ? (int64) entries[(n - 1) * WORDS + START] : 0;
 	PG_RETURN_POINTER(out);
 }
 

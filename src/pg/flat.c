@@ -16,6 +16,7 @@
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
+#include "core/num/rng.h"
 #include "pg/memory.h"
 
 #define FIRST_SIZE 128   /* bytes of a new state: a few events; doubles from there */
@@ -38,6 +39,16 @@ round_size(Size need)
 	return Min(size, MaxAllocSize);
 }
 
+uint32
+bm_flat_hash(const uint64 *config, uint32 n)
+{
+	uint64 h = n;
+
+	for (uint32 i = 0; i < n; i++)
+		h = bmc_mix64(h ^ config[i]);
+	return (uint32) (h ^ h >> 32);
+}
+
 BmFlat *
 bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, uint32 n)
 {
@@ -50,6 +61,7 @@ bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, uint32 n)
 	s->flags = BM_FLAT_SORTED;
 	s->words = kind->words;
 	s->config_words = n;
+	s->config_hash = bm_flat_hash(config, n);
 	memcpy(s + 1, config, sizeof(uint64) * n);
 	return s;
 }
@@ -201,7 +213,7 @@ bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind)
 	int64 n = a->n;
 	uint64 *end;
 
-	if (a->config_words != b->config_words ||
+	if (a->config_words != b->config_words || a->config_hash != b->config_hash ||
 		memcmp(bm_flat_config(a), bm_flat_config(b), sizeof(uint64) * a->config_words) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -212,6 +224,8 @@ bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind)
 	memcpy(end, bm_flat_entries(b), sizeof(uint64) * a->words * (Size) b->n);
 	a->n += b->n;
 	a->ignored += b->ignored;
+	if (b->n > 0)
+		a->last = b->last;
 	if (b->n > 0 &&
 		(!(b->flags & BM_FLAT_SORTED) || (n > 0 && !bmc_entry_le(end - a->words, end, a->words))))
 		a->flags &= ~BM_FLAT_SORTED;
@@ -381,6 +395,9 @@ deserialize(StringInfo buf, const BmFlatKind *kind, int sqlstate)
 	*s = head;
 	SET_VARSIZE(s, bm_flat_size(&head, 0));
 	get_words(buf, (uint64 *) (s + 1), s->config_words + (Size) s->n * s->words);
+	s->config_hash = bm_flat_hash(bm_flat_config(s), s->config_words);
+	if (s->n > 0)
+		s->last = (int64) bm_flat_entries(s)[(s->n - 1) * s->words];
 	pq_getmsgint(buf, OUTER_CRC);
 	wrong = entries_wrong(s, kind);
 	if (wrong)

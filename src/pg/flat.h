@@ -39,7 +39,7 @@ typedef enum BmFlatId
 #define BM_FLAT_SORTED 1 /* flag: the entries are in the order of entries.h */
 
 /*
- * In memory and in tables, version 1, the machine's byte order: 32 bytes, then config (config_words), then n
+ * In memory and in tables, version 1, the machine's byte order: 40 bytes, then config (config_words), then n
  * entries of words, then spare room up to VARSIZE (zeros). All words have 64 bits.
  */
 typedef struct BmFlat
@@ -50,9 +50,10 @@ typedef struct BmFlat
 	uint8 flags;         /* BM_FLAT_SORTED */
 	uint8 words;         /* 64-bit words in an entry */
 	uint32 config_words; /* states are combined only where these words are equal */
-	uint32 zero;
-	int64 n;       /* entries */
-	int64 ignored; /* rows left out: NULL or infinite time */
+	uint32 config_hash; /* bm_flat_hash of them: tells another configuration without a look at it */
+	int64 n;            /* entries */
+	int64 last;         /* first word of the last entry: an append need not fetch that entry */
+	int64 ignored;      /* rows left out: NULL or infinite time */
 } BmFlat;
 
 /* What a type of states is; one constant of static storage for each SQL type. */
@@ -89,6 +90,8 @@ bm_flat_size(const BmFlat *s, int64 more)
 	return sizeof(BmFlat) + sizeof(uint64) * (s->config_words + (Size) (s->n + more) * s->words);
 }
 
+/* Of n configuration words; the same on every machine. */
+extern uint32 bm_flat_hash(const uint64 *config, uint32 n);
 /* An empty state with these configuration words (kind->config_words), in the current context. */
 extern BmFlat *bm_flat_new(const BmFlatKind *kind, const uint64 *config);
 /* The same with n words, for kinds with config_max. */
@@ -120,8 +123,10 @@ bm_flat_push(BmFlat *s, const uint64 *entry)
 	to = bm_flat_entries(s) + (Size) s->n * s->words;
 	for (int w = 0; w < s->words; w++)
 		to[w] = entry[w];
-	if ((s->flags & BM_FLAT_SORTED) && s->n > 0 && !bmc_entry_le(to - s->words, to, s->words))
+	if ((s->flags & BM_FLAT_SORTED) && s->n > 0 && (int64) entry[0] <= s->last &&
+		!bmc_entry_le(to - s->words, to, s->words))
 		s->flags &= ~BM_FLAT_SORTED;
+	s->last = (int64) entry[0];
 	s->n++;
 	return s;
 }
@@ -130,10 +135,20 @@ bm_flat_push(BmFlat *s, const uint64 *entry)
 static inline BmFlat *
 bm_flat_add(BmFlat *s, int64 time, uint64 value)
 {
-	uint64 entry[2] = {(uint64) time, value};
+	uint64 *to;
 
 	Assert(s->words == 2);
-	return bm_flat_push(s, entry);
+	if (unlikely(bm_flat_size(s, 1) > VARSIZE(s)))
+		s = bm_flat_grow(s, 1);
+	to = bm_flat_entries(s) + 2 * (Size) s->n;
+	to[0] = (uint64) time;
+	to[1] = value;
+	if (unlikely(time <= s->last) && (s->flags & BM_FLAT_SORTED) && s->n > 0 &&
+		!bmc_entry_le(to - 2, to, 2))
+		s->flags &= ~BM_FLAT_SORTED;
+	s->last = time;
+	s->n++;
+	return s;
 }
 
 /* Bodies of the support functions of a kind. */
