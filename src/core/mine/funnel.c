@@ -74,12 +74,73 @@ deepest_level(const int64_t *start, int k)
 }
 
 /*
- * start[j] = first step of the newest chain of level j. A group's steps are taken ascending, or
- * descending where each needs the levels from before the group; start[0] is the group's own time.
+ * start[j] = first step of the newest chain of level j; start[0] is the present time. Returns what is
+ * to be start[j+1] once step j+1 (0-based j) is done at this time. Whether the window is still open
+ * is a coin toss to a branch predictor, so there is no branch.
  */
-static inline __attribute__((always_inline)) BmStatus
-plain_levels(int *level, const BmFunnel *f, const uint64_t *entries, size_t n, bool descending,
-			 const BmStop *stop)
+static inline int64_t
+after_step(const int64_t *start, int j, int64_t time, int64_t within)
+{
+	int64_t open = -(int64_t) reaches(start[j], time, within);
+
+	return (start[j] & open) | (start[j + 1] & ~open);
+}
+
+/* All conditions true at the time of entry i, those of entries before it included. */
+static uint64_t
+whole_group(const uint64_t *entries, size_t i, size_t n)
+{
+	while (i > 0 && entries[2 * (i - 1)] == entries[2 * i])
+		i--;
+	return group_conditions(entries, &i, n);
+}
+
+/*
+ * Levels where an event, or events of one time, may do several steps. Events of one time come in order
+ * of their first step, so events of one condition each are taken one by one, without a look at the
+ * next time. An event of several conditions takes its whole group again: nothing that was done is
+ * undone by that.
+ */
+static BmStatus
+levels_ascending(int *level, const BmFunnel *f, const uint64_t *entries, size_t n,
+				 const BmStop *stop)
+{
+	int64_t start[BM_MAX_STEPS + 1], within = f->within;
+	int k = f->steps;
+
+	for (int j = 0; j <= k; j++)
+		start[j] = NEVER;
+	for (size_t i = 0; i < n && start[k] == NEVER;)
+	{
+		size_t pause = n - i > STOP_EVENTS ? i + STOP_EVENTS : n;
+
+		if (i > 0 && bmc_stop(stop))
+			return BM_ESTOP;
+		for (; i < pause && start[k] == NEVER; i++)
+		{
+			int64_t time = (int64_t) entries[2 * i];
+			uint64_t m = ~entries[2 * i + 1];
+
+			start[0] = time;
+			if (m & (m - 1))
+				m = whole_group(entries, i, n);
+			while (m)
+			{
+				int j = __builtin_clzll(m);
+
+				start[j + 1] = after_step(start, j, time, within);
+				m ^= bmc_funnel_bit(j);
+			}
+		}
+	}
+	*level = deepest_level(start, k);
+	return BM_OK;
+}
+
+/* Levels where each step must be later than the one before: a group's steps are taken descending. */
+static BmStatus
+levels_descending(int *level, const BmFunnel *f, const uint64_t *entries, size_t n,
+				  const BmStop *stop)
 {
 	int64_t start[BM_MAX_STEPS + 1], within = f->within;
 	int k = f->steps;
@@ -98,13 +159,11 @@ plain_levels(int *level, const BmFunnel *f, const uint64_t *entries, size_t n, b
 			uint64_t m = group_conditions(entries, &i, n);
 
 			start[0] = time;
-			while (m)
+			for (; m; m &= m - 1)
 			{
-				int j = descending ? 63 - __builtin_ctzll(m) : __builtin_clzll(m);
-				int64_t s = start[j];
+				int j = 63 - __builtin_ctzll(m);
 
-				m ^= bmc_funnel_bit(j);
-				start[j + 1] = reaches(s, time, within) ? s : start[j + 1];
+				start[j + 1] = after_step(start, j, time, within);
 			}
 		}
 	}
@@ -521,8 +580,8 @@ bmc_funnel(int *level, int64_t *times, const BmFunnel *f, const uint64_t *entrie
 	if (f->modes == BM_FUNNEL_ANY)
 		return any_order(level, times, f, entries, n, stop);
 	if (is_plain(f, times != NULL))
-		return (f->modes & BM_FUNNEL_INCREASE) ? plain_levels(level, f, entries, n, true, stop)
-											   : plain_levels(level, f, entries, n, false, stop);
+		return (f->modes & BM_FUNNEL_INCREASE) ? levels_descending(level, f, entries, n, stop)
+											   : levels_ascending(level, f, entries, n, stop);
 	lay_out(&c, f, times != NULL, scratch);
 	c.step_bits = ~UINT64_C(0) << (64 - f->steps);
 	for (int j = 0; j <= f->steps; j++)
