@@ -51,13 +51,13 @@ COMMENT ON FUNCTION @extschema@.behav_session_state_final(@extschema@.behav_sess
 'A state with its sessions merged and in order, without spare room: what behav_session_agg answers. Example: SELECT behav_session_agg(ts, ''30 minutes'') FROM events';
 
 CREATE AGGREGATE @extschema@.behav_session_agg(ts timestamptz, gap interval) (
-	SFUNC = @extschema@.behav_session_state_accum, STYPE = @extschema@.behav_session_state,
+	SFUNC = @extschema@.behav_session_state_accum, STYPE = @extschema@.behav_session_state, SSPACE = 1024,
 	COMBINEFUNC = @extschema@.behav_session_state_combine,
 	FINALFUNC = @extschema@.behav_session_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_session_agg(timestamptz, interval) IS
 'Sessions of one user, events in any order: a new one after a pause longer than gap. Example: SELECT user_id, behav_session_count(behav_session_agg(ts, ''30 minutes'')) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_session_state) (
-	SFUNC = @extschema@.behav_session_state_combine, STYPE = @extschema@.behav_session_state,
+	SFUNC = @extschema@.behav_session_state_combine, STYPE = @extschema@.behav_session_state, SSPACE = 1024,
 	COMBINEFUNC = @extschema@.behav_session_state_combine,
 	FINALFUNC = @extschema@.behav_session_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_session_state) IS
@@ -197,193 +197,193 @@ COMMENT ON FUNCTION @extschema@.behav_ignored(@extschema@.behav_funnel_state) IS
 'Number of rows that a state left out because their time was null or infinite. Example: SELECT sum(behav_ignored(funnel)) FROM daily';
 
 CREATE AGGREGATE @extschema@.behav_funnel_level(ts timestamptz, within interval, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean[]) IS
 'How many steps of the funnel a user did, one after the other and all within the interval from the first. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, options text, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, boolean[]) IS
 'The same with modes, or options as JSON: mode, max_gap, exclusions. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', ''strict_once'', event = ''view'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(ts timestamptz, within interval, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean[]) IS
 'When a user did each step of the deepest chain, the one that ends first. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, options text, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, boolean[]) IS
 'The same with modes, or options as JSON: mode, max_gap, exclusions. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', ''any_order'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(ts timestamptz, within interval, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean[]) IS
 'A user''s events as a state to store and to merge later: behav_funnel_level and behav_funnel_times read it. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, options text, VARIADIC steps boolean[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, boolean[]) IS
 'The same with modes, or options as JSON: mode, max_gap, exclusions. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', ''strict_order'', event = ''view'', event = ''purchase'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean) IS
 'How many steps of the funnel a user did, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean) IS
 'How many steps of the funnel a user did, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean) IS
 'How many steps of the funnel a user did, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
 'How many steps of the funnel a user did, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
 'How many steps of the funnel a user did, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text[]) IS
 'How many steps of the funnel a user did, steps as names of events. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text, text[]) IS
 'How many steps of the funnel a user did, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean) IS
 'When a user did each step of the deepest chain, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean) IS
 'When a user did each step of the deepest chain, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean) IS
 'When a user did each step of the deepest chain, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
 'When a user did each step of the deepest chain, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
 'When a user did each step of the deepest chain, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text[]) IS
 'When a user did each step of the deepest chain, steps as names of events. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text, text[]) IS
 'When a user did each step of the deepest chain, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean) IS
 'A user''s events as a state to store and to merge later, 2 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean) IS
 'A user''s events as a state to store and to merge later, 3 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean) IS
 'A user''s events as a state to store and to merge later, 4 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean, boolean) IS
 'A user''s events as a state to store and to merge later, 5 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, step_1 boolean, step_2 boolean, step_3 boolean, step_4 boolean, step_5 boolean, step_6 boolean) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, boolean, boolean, boolean, boolean, boolean, boolean) IS
 'A user''s events as a state to store and to merge later, 6 steps without an array for each row. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event = ''view'', event = ''cart'', event = ''order'', event = ''pay'', event = ''ship'', event = ''return'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text[]) IS
 'A user''s events as a state to store and to merge later, steps as names of events. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
-	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text, text[]) IS
 'A user''s events as a state to store and to merge later, steps as names of events, with modes or options as JSON. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', ''strict_once'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_funnel_state) (
-	SFUNC = @extschema@.behav_funnel_state_combine, STYPE = @extschema@.behav_funnel_state,
+	SFUNC = @extschema@.behav_funnel_state_combine, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
 	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_funnel_state) IS
