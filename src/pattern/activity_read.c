@@ -698,9 +698,14 @@ bm_observed_until(const BmActivity *a, BmZone *zone, int64 until)
 }
 
 int32
-bm_period_from(BmZone *zone, BmGrain grain, int64 t)
+bm_first_period(const BmActivity *a, BmZone *zone, BmGrain grain, int64 since)
 {
-	int32 period = bm_zone_period(zone, grain, t);
+	int32 first = bm_zone_period(zone, grain, a->first), from;
 
-	return bm_zone_period_start(zone, grain, period) < t ? period + 1 : period;
+	if (since == PG_INT64_MIN)
+		return first;
+	from = bm_zone_period(zone, grain, since);
+	if (bm_zone_period_start(zone, grain, from) < since)
+		from++;
+	return Max(first, from);
 }

@@ -61,7 +61,7 @@ extern void bm_check_span(int64 since, int64 until);
  * later than the transaction's time.
  */
 extern int64 bm_observed_until(const BmActivity *a, BmZone *zone, int64 until);
-/* The first period that begins at or after t. */
-extern int32 bm_period_from(BmZone *zone, BmGrain grain, int64 t);
+/* The first period with an event, but none that begins before since (PG_INT64_MIN: any). */
+extern int32 bm_first_period(const BmActivity *a, BmZone *zone, BmGrain grain, int64 since);
 
 #endif

@@ -51,7 +51,10 @@ call_arguments(FunctionCallInfo fcinfo, const char *doing)
 	return c;
 }
 
-/* Read; the periods from the first that begins at or after since to that of the last event. */
+/*
+ * Read; the periods from the first that begins at or after since to that of the last event, or to the
+ * last that is known to be over: quiet ones count, too.
+ */
 static void
 read_activity(Call *c)
 {
@@ -65,9 +68,8 @@ read_activity(Call *c)
 		return;
 	c->complete =
 		bm_zone_period(&c->zone, c->ask.grain, bm_observed_until(a, &c->zone, c->ask.until)) - 1;
-	c->first = c->since > a->first ? bm_period_from(&c->zone, c->ask.grain, c->since)
-								   : bm_zone_period(&c->zone, c->ask.grain, a->first);
-	last = bm_zone_period(&c->zone, c->ask.grain, a->last);
+	c->first = bm_first_period(a, &c->zone, c->ask.grain, c->since);
+	last = Max(bm_zone_period(&c->zone, c->ask.grain, a->last), c->complete);
 	c->nperiods = last < c->first ? 0 : (uint32) (last - c->first) + 1;
 }
 

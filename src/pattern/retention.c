@@ -181,7 +181,7 @@ parse_options(Call *c)
 
 /* ---- the matrix ---- */
 
-/* Cohorts from the first period that begins at or after since to that of the last event. */
+/* Cohorts from the first that begins at or after since to that of the last event. */
 static void
 find_cohorts(Call *c, int64 since)
 {
@@ -191,8 +191,7 @@ find_cohorts(Call *c, int64 since)
 	c->spec.ncohorts = 0;
 	if (a->first > a->last)
 		return;
-	c->spec.first_cohort = since > a->first ? bm_period_from(&c->zone, c->grain, since)
-											: bm_zone_period(&c->zone, c->grain, a->first);
+	c->spec.first_cohort = bm_first_period(a, &c->zone, c->grain, since);
 	last = bm_zone_period(&c->zone, c->grain, a->last);
 	if (last >= c->spec.first_cohort)
 		c->spec.ncohorts = (uint32) (last - c->spec.first_cohort) + 1;
@@ -338,7 +337,7 @@ put_rows(Call *c)
 	{
 		for (uint32 cohort = 0; cohort < c->spec.ncohorts; cohort++)
 			put_cohort(c, g, cohort, labels);
-		if (c->options.summary != SUMMARY_NONE)
+		if (c->options.summary != SUMMARY_NONE && c->spec.ncohorts > 0)
 			put_summary(c, g, labels);
 	}
 }

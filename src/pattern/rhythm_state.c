@@ -99,70 +99,53 @@ add_cell(BmFlat *s, uint64 cell, uint64 n)
 	return s;
 }
 
-static void
-raise_zone_changes(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("argument \"time_zone\" changes within one group")));
-}
-
-/* An empty state of the zone named by argument i. */
-static BmFlat *
-new_state(FunctionCallInfo fcinfo, int i)
-{
-	uint64 config[CONFIG_WORDS];
-	BmZone zone;
-
-	bm_zone_init(&zone, bm_arg_text(fcinfo, i, "time_zone"));
-	bm_zone_to_words(config + ZONE, &zone);
-	config[FIRST] = (uint64) PG_INT64_MAX;
-	config[LAST] = (uint64) PG_INT64_MIN;
-	return bm_flat_new(&rhythm_kind, config);
-}
-
-/* Is argument i the state's zone? Letters' case apart, as names of zones go. */
-static void
-check_zone(FunctionCallInfo fcinfo, int i, const BmFlat *s)
-{
-	const char *name = (const char *) (bm_flat_config(s) + ZONE);
-	size_t len = strlen(name);
-	text *t;
-	BmZone zone;
-
-	if (PG_ARGISNULL(i))
-		raise_zone_changes();
-	t = PG_GETARG_TEXT_PP(i);
-	if (VARSIZE_ANY_EXHDR(t) == len && memcmp(VARDATA_ANY(t), name, len) == 0)
-		return;
-	bm_zone_init(&zone, text_to_cstring(t));
-	if (strcmp(bm_zone_name(&zone), name) != 0)
-		raise_zone_changes();
-}
-
 /* behav_rhythm_accum(state, ts, time_zone) */
 BM_FUNCTION(behav_rhythm_accum);
 Datum
 behav_rhythm_accum(PG_FUNCTION_ARGS)
 {
 	BmFlat *s = bm_flat_writable(fcinfo, &rhythm_kind);
+	const uint64 *words;
+	BmZone *zone = bm_zone_argument(fcinfo, 2, &words);
 	uint64 *config;
-	int64 t, local;
+	int64 t;
 
 	if (s == NULL)
-		s = new_state(fcinfo, 2);
-	else
-		check_zone(fcinfo, 2, s);
+	{
+		uint64 fresh[CONFIG_WORDS];
+
+		memcpy(fresh + ZONE, words, BM_ZONE_BYTES);
+		fresh[FIRST] = (uint64) PG_INT64_MAX;
+		fresh[LAST] = (uint64) PG_INT64_MIN;
+		s = bm_flat_new(&rhythm_kind, fresh);
+	}
+	config = (uint64 *) bm_flat_config(s);
+	if (memcmp(config + ZONE, words, BM_ZONE_BYTES) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"time_zone\" changes within one group")));
 	t = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
 	if (!bm_period_time(t))
 	{
 		s->ignored++;
 		PG_RETURN_POINTER(s);
 	}
-	config = (uint64 *) bm_flat_config(s);
 	config[FIRST] = (uint64) Min((int64) config[FIRST], t);
 	config[LAST] = (uint64) Max((int64) config[LAST], t);
-	local = bm_zone_local(bm_zone_of_words(config + ZONE), t);
-	PG_RETURN_POINTER(add_cell(s, (uint64) bmc_rhythm_cell(local), 1));
+	PG_RETURN_POINTER(add_cell(s, (uint64) bmc_rhythm_cell(bm_zone_local(zone, t)), 1));
+}
+
+/* 22023: the zones of two states. */
+static void
+raise_zones_differ(const uint64 *a, const uint64 *b)
+{
+	char one[BM_ZONE_BYTES], other[BM_ZONE_BYTES];
+
+	bm_zone_words_name(one, a);
+	bm_zone_words_name(other, b);
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("states of type behav_rhythm_state differ in time zone"),
+					errdetail("They are of \"%s\" and \"%s\".", one, other),
+					errhint("Combine only states that were made with the same time zone.")));
 }
 
 BM_FUNCTION(behav_rhythm_state_combine);
@@ -179,12 +162,8 @@ behav_rhythm_state_combine(PG_FUNCTION_ARGS)
 	b = bm_flat_get(PG_GETARG_DATUM(1), &rhythm_kind);
 	config = (uint64 *) bm_flat_config(a);
 	other = bm_flat_config(b);
-	if (memcmp(config, other, FIRST * sizeof(uint64)) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("states of type behav_rhythm_state differ in time zone"),
-						errdetail("They are of \"%s\" and \"%s\".", (const char *) (config + ZONE),
-								  (const char *) (other + ZONE)),
-						errhint("Combine only states that were made with the same time zone.")));
+	if (memcmp(config + ZONE, other + ZONE, BM_ZONE_BYTES) != 0)
+		raise_zones_differ(config + ZONE, other + ZONE);
 	config[FIRST] = (uint64) Min((int64) config[FIRST], (int64) other[FIRST]);
 	config[LAST] = (uint64) Max((int64) config[LAST], (int64) other[LAST]);
 	a->ignored += b->ignored;

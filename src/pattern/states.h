@@ -13,12 +13,22 @@
 #define BM_ZONE_WORDS 5
 #define BM_ZONE_BYTES (BM_ZONE_WORDS * sizeof(uint64))
 
-/* The zone's name into BM_ZONE_WORDS words, padded with zeros; 22023 when it is too long. */
+/*
+ * The zone's name into BM_ZONE_WORDS words, eight bytes each, the first one uppermost, padded with zeros:
+ * the same words on every machine. 22023 when it is too long.
+ */
 extern void bm_zone_to_words(uint64 *words, const BmZone *zone);
+/* Back: the name, ended by a zero byte. */
+extern void bm_zone_words_name(char name[BM_ZONE_BYTES], const uint64 *words);
 /* Do the words hold a name that ends? */
 extern bool bm_zone_words_valid(const uint64 *words);
 /* The zone named by the words. It stays valid until the next call. */
 extern BmZone *bm_zone_of_words(const uint64 *words);
+/*
+ * Argument i, a zone's name for many rows, and its words. Both stay valid until the next call. 22004,
+ * 22023.
+ */
+extern BmZone *bm_zone_argument(FunctionCallInfo fcinfo, int i, const uint64 **words);
 
 /* Puts equal ones among n ascending entries together, in place; how many are left. */
 typedef size_t (*BmUniteFn)(uint64 *entries, size_t n);
