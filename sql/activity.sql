@@ -12,7 +12,7 @@ ANALYZE e;
 CREATE TABLE one AS SELECT behav_activity_agg(ts, ev = 'start', ev = 'back', 'day Europe/Berlin') AS s
 FROM (VALUES ('2024-03-30 22:59:59.999999Z'::timestamptz, 'back'), ('2024-03-30 23:00Z', 'start'), ('2024-03-31 21:59Z', 'other'),
 	('2024-03-31 22:00Z', 'back'), ('2024-04-20Z', 'back'), ('2024-03-31 12:00Z', 'start'), (NULL, 'back'), ('infinity', 'start')) v(ts, ev);
-SELECT behav_activity_first(s), behav_activity_cohort(s), behav_activity_count(s), behav_activity_ignored(s) FROM one;
+SELECT behav_activity_first(s), behav_activity_cohort(s), behav_activity_count(s), behav_ignored(s) FROM one;
 SELECT behav_activity_retained(s, 4), behav_activity_retained(s, 4, true) AS or_after FROM one;
 SELECT p.* FROM one, behav_activity_periods(s) p;
 SELECT behav_activity_count(s, '2024-03-31', '2024-04-20') AS inside, behav_activity_count(s, until => '2024-03-30') AS before, behav_activity_count(s, '-infinity', 'infinity') AS everything FROM one;
@@ -25,7 +25,7 @@ SELECT behav_activity_cohort(behav_activity_agg('2018-11-04 03:00Z', 'day Americ
 SELECT behav_activity_first(s) IS NULL AS first, behav_activity_cohort(s) IS NULL AS cohort, behav_activity_retained(s) IS NULL AS retained, behav_activity_count(s)
 FROM (SELECT behav_activity_agg(ts, false, true, 'day') AS s FROM e) x;
 SELECT behav_activity_agg(ts, 'day') IS NULL AS no_rows, behav_survival_agg(1, true) IS NULL AS none, behav_rhythm_agg(ts, 'UTC') IS NULL AS no_rhythm, behav_retention(true) IS NULL AS no_conditions FROM e WHERE false;
-SELECT behav_activity_count(behav_activity_agg(ts, 'week')) AS periods, behav_activity_ignored(behav_activity_agg(ts, 'week')) AS ignored FROM e WHERE ts IS NULL;
+SELECT behav_activity_count(behav_activity_agg(ts, 'week')) AS periods, behav_ignored(behav_activity_agg(ts, 'week')) AS ignored FROM e WHERE ts IS NULL;
 
 -- retention from states is behav_retention of the source
 CREATE VIEW known AS SELECT user_id, 1 AS item, ts, event FROM e;
@@ -58,14 +58,14 @@ INSERT INTO trial VALUES (6, true), (6, true), (6, true), (6, false), (7, true),
 	(16, true), (17, false), (19, false), (20, false), (22, true), (23, true), (25, false), (32, false), (32, false), (34, false), (35, false);
 SELECT t, at_risk, events, censored, round(survival::numeric, 4) AS survival, round(std_error::numeric, 4) AS std_error, round(low::numeric, 4) AS low, round(high::numeric, 4) AS high
 FROM (SELECT behav_survival_agg(weeks, relapse) AS s FROM trial) x, behav_survival_curve(s) WHERE events > 0;
-SELECT behav_survival_quantile(s) AS median, behav_survival_quantile(s, 0.75) AS three_quarters, behav_survival_quantile(s, 0.25) AS a_quarter, behav_survival_ignored(s) AS ignored
+SELECT behav_survival_quantile(s) AS median, behav_survival_quantile(s, 0.75) AS three_quarters, behav_survival_quantile(s, 0.25) AS a_quarter, behav_ignored(s) AS ignored
 FROM (SELECT behav_survival_agg(nullif(weeks, 35), relapse) AS s FROM trial) x;
 SELECT count(*), min(survival), bool_and(low IS NULL AND high IS NULL AND std_error IS NULL) AS no_band FROM (SELECT behav_survival_agg(1, true) AS s FROM trial) x, behav_survival_curve(s);
 
 -- rhythm
 SELECT weekday, hour, events, round(share::numeric, 3) AS share, round(expected::numeric, 3) AS expected, round(ratio::numeric, 3) AS ratio
 FROM (SELECT behav_rhythm_agg(ts, 'Asia/Kolkata') AS s FROM (VALUES ('2024-01-01 00:00Z'::timestamptz), ('2024-01-01 00:29:59Z'), ('2024-01-01 02:30Z'), (NULL), ('infinity')) v(ts)) x, behav_rhythm(s) WHERE expected > 0;
-SELECT behav_rhythm_ignored(behav_rhythm_agg(ts, 'UTC')) AS ignored FROM e;
+SELECT behav_ignored(behav_rhythm_agg(ts, 'UTC')) AS ignored FROM e;
 SELECT events, cells, round(chi2::numeric, 3) AS chi2, df, round(p_value::numeric, 6) AS p_value, round(cramers_v::numeric, 6) AS cramers_v, round(entropy::numeric, 6) AS entropy, weekday, hour
 FROM (SELECT behav_rhythm_agg(ts, 'Asia/Kolkata') AS s FROM (VALUES ('2024-01-01 00:00Z'::timestamptz), ('2024-01-01 00:29:59Z'), ('2024-01-01 02:30Z')) v(ts)) x, behav_rhythm_strength(s);
 -- from a state and from the source: the same

@@ -199,7 +199,7 @@ AS 'MODULE_PATHNAME', 'behav_activity_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_activity_accum(@extschema@.behav_activity_state, timestamptz, text) IS
 'Transition function of behav_activity_agg. Example: SELECT user_id, behav_activity_agg(ts, ''day Europe/Berlin'') FROM events GROUP BY 1';
 
-CREATE AGGREGATE @extschema@.behav_activity_agg(timestamptz, text) (
+CREATE AGGREGATE @extschema@.behav_activity_agg(ts timestamptz, config text) (
 	SFUNC = @extschema@.behav_activity_accum, STYPE = @extschema@.behav_activity_state,
 	FINALFUNC = @extschema@.behav_activity_state_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_activity_state_combine, PARALLEL = SAFE);
@@ -212,7 +212,8 @@ AS 'MODULE_PATHNAME', 'behav_activity_accum_flags' LANGUAGE C IMMUTABLE PARALLEL
 COMMENT ON FUNCTION @extschema@.behav_activity_accum_flags(@extschema@.behav_activity_state, timestamptz, boolean, boolean, text) IS
 'Transition function of behav_activity_agg. Example: SELECT user_id, behav_activity_agg(ts, event = ''signup'', event = ''purchase'', ''week UTC'') FROM events GROUP BY 1';
 
-CREATE AGGREGATE @extschema@.behav_activity_agg(timestamptz, boolean, boolean, text) (
+CREATE AGGREGATE @extschema@.behav_activity_agg(
+	ts timestamptz, starts boolean, returns boolean, config text) (
 	SFUNC = @extschema@.behav_activity_accum_flags, STYPE = @extschema@.behav_activity_state,
 	FINALFUNC = @extschema@.behav_activity_state_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_activity_state_combine, PARALLEL = SAFE);
@@ -225,7 +226,7 @@ AS 'MODULE_PATHNAME', 'behav_survival_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_survival_accum(@extschema@.behav_survival_state, float8, boolean) IS
 'Transition function of behav_survival_agg. Example: SELECT r.* FROM (SELECT behav_survival_agg(days, churned) AS s FROM customers) x, behav_survival_curve(x.s) r';
 
-CREATE AGGREGATE @extschema@.behav_survival_agg(float8, boolean) (
+CREATE AGGREGATE @extschema@.behav_survival_agg(duration float8, event boolean) (
 	SFUNC = @extschema@.behav_survival_accum, STYPE = @extschema@.behav_survival_state,
 	FINALFUNC = @extschema@.behav_survival_state_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_survival_state_combine, PARALLEL = SAFE);
@@ -238,7 +239,7 @@ AS 'MODULE_PATHNAME', 'behav_rhythm_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_rhythm_accum(@extschema@.behav_rhythm_state, timestamptz, text) IS
 'Transition function of behav_rhythm_agg. Example: SELECT r.* FROM (SELECT behav_rhythm_agg(ts, ''Europe/Berlin'') AS s FROM events) x, behav_rhythm(x.s) r';
 
-CREATE AGGREGATE @extschema@.behav_rhythm_agg(timestamptz, text) (
+CREATE AGGREGATE @extschema@.behav_rhythm_agg(ts timestamptz, time_zone text) (
 	SFUNC = @extschema@.behav_rhythm_accum, STYPE = @extschema@.behav_rhythm_state,
 	FINALFUNC = @extschema@.behav_rhythm_state_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_rhythm_state_combine, PARALLEL = SAFE);
@@ -251,7 +252,7 @@ AS 'MODULE_PATHNAME', 'behav_retention_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE
 COMMENT ON FUNCTION @extschema@.behav_retention_accum(@extschema@.behav_retention_state, VARIADIC boolean[]) IS
 'Transition function of behav_retention_agg. Example: SELECT user_id, behav_retention_agg(day = 1, day = 2, day = 7) FROM visits GROUP BY 1';
 
-CREATE AGGREGATE @extschema@.behav_retention_agg(VARIADIC boolean[]) (
+CREATE AGGREGATE @extschema@.behav_retention_agg(VARIADIC conditions boolean[]) (
 	SFUNC = @extschema@.behav_retention_accum, STYPE = @extschema@.behav_retention_state,
 	FINALFUNC = @extschema@.behav_retention_state_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_retention_state_combine, PARALLEL = SAFE);
@@ -264,7 +265,7 @@ AS 'MODULE_PATHNAME', 'behav_retention_of_state' LANGUAGE C IMMUTABLE PARALLEL S
 COMMENT ON FUNCTION @extschema@.behav_retention(@extschema@.behav_retention_state) IS
 '[c1, c1 and c2, c1 and c3, ...] of a state. Example: SELECT behav_retention(behav_rollup(state)) FROM states';
 
-CREATE AGGREGATE @extschema@.behav_retention(VARIADIC boolean[]) (
+CREATE AGGREGATE @extschema@.behav_retention(VARIADIC conditions boolean[]) (
 	SFUNC = @extschema@.behav_retention_accum, STYPE = @extschema@.behav_retention_state,
 	FINALFUNC = @extschema@.behav_retention, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = @extschema@.behav_retention_state_combine, PARALLEL = SAFE);
@@ -303,11 +304,11 @@ AS 'MODULE_PATHNAME', 'behav_activity_periods' LANGUAGE C IMMUTABLE STRICT PARAL
 COMMENT ON FUNCTION @extschema@.behav_activity_periods(@extschema@.behav_activity_state) IS
 'The active periods in order, a row each. Example: SELECT behav_activity_periods(s) FROM (SELECT behav_activity_agg(ts, ''day UTC'') AS s FROM events WHERE user_id = 1) x';
 
-CREATE FUNCTION @extschema@.behav_activity_ignored(state @extschema@.behav_activity_state)
+CREATE FUNCTION @extschema@.behav_ignored(state @extschema@.behav_activity_state)
 RETURNS bigint
-AS 'MODULE_PATHNAME', 'behav_activity_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.behav_activity_ignored(@extschema@.behav_activity_state) IS
-'Rows that were left out because their time was NULL, infinite or out of range. Example: SELECT behav_activity_ignored(s) FROM (SELECT behav_activity_agg(ts, ''day UTC'') AS s FROM events WHERE user_id = 1) x';
+AS 'MODULE_PATHNAME', 'behav_activity_state_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_ignored(@extschema@.behav_activity_state) IS
+'Rows that were left out because their time was NULL, infinite or out of range. Example: SELECT behav_ignored(s) FROM (SELECT behav_activity_agg(ts, ''day UTC'') AS s FROM events WHERE user_id = 1) x';
 
 CREATE FUNCTION @extschema@.behav_survival_curve(state @extschema@.behav_survival_state, confidence float8 = 0.95)
 RETURNS TABLE (
@@ -323,11 +324,11 @@ AS 'MODULE_PATHNAME', 'behav_survival_quantile' LANGUAGE C IMMUTABLE STRICT PARA
 COMMENT ON FUNCTION @extschema@.behav_survival_quantile(@extschema@.behav_survival_state, float8) IS
 'The duration after which no more than this share is left (0.5: the median); NULL when the curve ends above it. Example: SELECT behav_survival_quantile(behav_survival_agg(days, churned)) FROM customers';
 
-CREATE FUNCTION @extschema@.behav_survival_ignored(state @extschema@.behav_survival_state)
+CREATE FUNCTION @extschema@.behav_ignored(state @extschema@.behav_survival_state)
 RETURNS bigint
-AS 'MODULE_PATHNAME', 'behav_survival_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.behav_survival_ignored(@extschema@.behav_survival_state) IS
-'Rows that were left out because of a NULL. Example: SELECT behav_survival_ignored(behav_survival_agg(days, churned)) FROM customers';
+AS 'MODULE_PATHNAME', 'behav_survival_state_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_ignored(@extschema@.behav_survival_state) IS
+'Rows that were left out because of a NULL. Example: SELECT behav_ignored(behav_survival_agg(days, churned)) FROM customers';
 
 CREATE FUNCTION @extschema@.behav_rhythm(state @extschema@.behav_rhythm_state)
 RETURNS TABLE (
@@ -344,11 +345,11 @@ AS 'MODULE_PATHNAME', 'behav_rhythm_strength_of_state' LANGUAGE C IMMUTABLE STRI
 COMMENT ON FUNCTION @extschema@.behav_rhythm_strength(@extschema@.behav_rhythm_state) IS
 'How far the rhythm is from a constant rate: chi-squared with its p value, Cramer''s V, normalised entropy, the busiest hour. Example: SELECT r.* FROM (SELECT behav_rhythm_agg(ts, ''UTC'') AS s FROM events) x, behav_rhythm_strength(x.s) r';
 
-CREATE FUNCTION @extschema@.behav_rhythm_ignored(state @extschema@.behav_rhythm_state)
+CREATE FUNCTION @extschema@.behav_ignored(state @extschema@.behav_rhythm_state)
 RETURNS bigint
-AS 'MODULE_PATHNAME', 'behav_rhythm_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.behav_rhythm_ignored(@extschema@.behav_rhythm_state) IS
-'Rows that were left out because their time was NULL, infinite or out of range. Example: SELECT behav_rhythm_ignored(behav_rhythm_agg(ts, ''UTC'')) FROM events';
+AS 'MODULE_PATHNAME', 'behav_rhythm_state_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_ignored(@extschema@.behav_rhythm_state) IS
+'Rows that were left out because their time was NULL, infinite or out of range. Example: SELECT behav_ignored(behav_rhythm_agg(ts, ''UTC'')) FROM events';
 
 -- ---- on sources ----
 

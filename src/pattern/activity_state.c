@@ -58,6 +58,7 @@ BM_FLAT_FUNCTION(behav_activity_state, in, activity_kind);
 BM_FLAT_FUNCTION(behav_activity_state, out, activity_kind);
 BM_FLAT_FUNCTION(behav_activity_state, recv, activity_kind);
 BM_FLAT_FUNCTION(behav_activity_state, send, activity_kind);
+BM_FLAT_FUNCTION(behav_activity_state, ignored, activity_kind);
 
 /* ---- the configuration ---- */
 
@@ -316,14 +317,6 @@ behav_activity_retained(PG_FUNCTION_ARGS)
 	for (size_t k = 0; k < periods; k++)
 		values[k] = BoolGetDatum(retained[k]);
 	PG_RETURN_ARRAYTYPE_P(construct_array(values, (int) periods, BOOLOID, 1, true, TYPALIGN_CHAR));
-}
-
-/* behav_activity_ignored(state): rows without a usable time. */
-BM_FUNCTION(behav_activity_ignored);
-Datum
-behav_activity_ignored(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64(bm_flat_get(PG_GETARG_DATUM(0), &activity_kind)->ignored);
 }
 
 /* behav_activity_periods(state): a row per active period. */

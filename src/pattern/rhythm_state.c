@@ -67,6 +67,7 @@ BM_FLAT_FUNCTION(behav_rhythm_state, in, rhythm_kind);
 BM_FLAT_FUNCTION(behav_rhythm_state, out, rhythm_kind);
 BM_FLAT_FUNCTION(behav_rhythm_state, recv, rhythm_kind);
 BM_FLAT_FUNCTION(behav_rhythm_state, send, rhythm_kind);
+BM_FLAT_FUNCTION(behav_rhythm_state, ignored, rhythm_kind);
 
 /* ---- building ---- */
 
@@ -321,12 +322,4 @@ behav_rhythm_strength_of_state(PG_FUNCTION_ARGS)
 	bm_srf_begin(fcinfo);
 	bm_rhythm_strength_row(fcinfo, &r);
 	return (Datum) 0;
-}
-
-/* behav_rhythm_ignored(state): rows without a usable time. */
-BM_FUNCTION(behav_rhythm_ignored);
-Datum
-behav_rhythm_ignored(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64(bm_flat_get(PG_GETARG_DATUM(0), &rhythm_kind)->ignored);
 }

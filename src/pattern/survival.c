@@ -37,25 +37,13 @@ typedef struct Call
 	int64 known_until;       /* churn_after before the end */
 } Call;
 
-/* Whole days of an interval and its rest; months of 30 days, as the server's own estimates. */
 static int64
 churn_argument(FunctionCallInfo fcinfo, int i)
 {
-	Interval *v;
-	double usecs;
-
 	if (PG_ARGISNULL(i))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"churn_after\" must not be null")));
-	v = PG_GETARG_INTERVAL_P(i);
-	usecs = (double) v->time + (double) v->day * USECS_PER_DAY +
-			(double) v->month * DAYS_PER_MONTH * USECS_PER_DAY;
-	if (!(usecs > 0 && usecs < (double) BM_PERIOD_MAX_TIME))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"churn_after\" must be above zero"),
-				 errhint("Use the silence after which a customer counts as gone: '30 days'.")));
-	return (int64) usecs;
+	return Min(bm_interval_micros(PG_GETARG_INTERVAL_P(i), "churn_after"), BM_PERIOD_MAX_TIME);
 }
 
 static int64

@@ -66,6 +66,7 @@ BM_FLAT_FUNCTION(behav_survival_state, in, survival_kind);
 BM_FLAT_FUNCTION(behav_survival_state, out, survival_kind);
 BM_FLAT_FUNCTION(behav_survival_state, recv, survival_kind);
 BM_FLAT_FUNCTION(behav_survival_state, send, survival_kind);
+BM_FLAT_FUNCTION(behav_survival_state, ignored, survival_kind);
 
 static size_t
 unite(uint64 *e, size_t n)
@@ -250,12 +251,4 @@ behav_survival_quantile(PG_FUNCTION_ARGS)
 	if (isnan(t))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(t);
-}
-
-/* behav_survival_ignored(state): rows with a NULL. */
-BM_FUNCTION(behav_survival_ignored);
-Datum
-behav_survival_ignored(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64(bm_flat_get(PG_GETARG_DATUM(0), &survival_kind)->ignored);
 }
