@@ -1,7 +1,7 @@
 /*
  * activity_read.c
- *		A source's users and times: one SELECT, as the caller, into columns of 13 bytes an event (21 with
- *		values, 25 with instants).
+ *		A source's users and times: one SELECT, as the caller, into columns of 13 bytes an event (4 more
+ *		with instants, 8 with values).
  *
  * Where only the set of active periods matters, an event in the same period as its user's event before is
  * dropped at once, so that what is kept and sorted is about one entry for each active period of a user.
@@ -17,8 +17,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "core/num/sort.h"
 #include "event/behaviour.h"
+#include "pg/memory.h"
 #include "pg/scan.h"
 
 #define RECENT_BITS 12 /* users whose code is remembered: events come in runs */
@@ -56,12 +56,8 @@ typedef struct Reader
 	uint8 *last_flags;  /* (units) */
 	uint32 *group_of;   /* (units) */
 	size_t unit_capacity;
-	size_t n, capacity; /* events */
-	uint32 *unit;
-	int64 *at;
-	int32 *period;
-	uint8 *flags;
-	double *value;
+	size_t capacity; /* events */
+	BmActivityColumns kept;
 	uint64 read, missing_user, missing_time, bad_time, ignored, starts, returns;
 	int64 first, last;
 } Reader;
@@ -76,8 +72,13 @@ bm_activity_check(BmStatus status, const char *doing)
 						errmsg("too many events or users to %s", doing),
 						errdetail("The limit is %d of each.", PG_INT32_MAX),
 						errhint("Look at a shorter time with \"until\".")));
-	if (status == BM_ENOMEM)
-		bm_check(status, doing, "Reading keeps about 40 bytes an event, or an active period.");
+	if (status == BM_ENOMEM && !bm_memory_system_refused())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("could not %s within behavmine.max_memory", doing),
+				 errdetail("The limit is %s.", bm_size_text((size_t) bm_max_memory_kb * 1024)),
+				 errhint("Raise it with SET behavmine.max_memory, or ask for less: a coarser "
+						 "grain, fewer periods, an earlier \"until\".")));
 	bm_check(status, doing, NULL);
 }
 
@@ -301,22 +302,25 @@ unit_code(Reader *r, uint32 user, const TupleTableSlot *slot)
 static void
 grow_columns(Reader *r)
 {
+	BmActivityColumns *c = &r->kept;
+
 	r->capacity = Max(65536, r->capacity + r->capacity / 2);
-	if (r->n >= PG_INT32_MAX)
+	if (c->n >= PG_INT32_MAX)
 		check(r, BM_ELIMIT);
-	r->unit = grown(r, r->unit, r->capacity, sizeof(uint32));
-	r->at = grown(r, r->at, r->capacity, sizeof(int64));
-	r->flags = grown(r, r->flags, r->capacity, 1);
+	c->unit = grown(r, c->unit, r->capacity, sizeof(uint32));
+	c->at = grown(r, c->at, r->capacity, sizeof(int64));
+	c->flags = grown(r, c->flags, r->capacity, 1);
 	if (r->ask->instants)
-		r->period = grown(r, r->period, r->capacity, sizeof(int32));
+		c->period = grown(r, c->period, r->capacity, sizeof(int32));
 	if (r->value_column >= 0)
-		r->value = grown(r, r->value, r->capacity, sizeof(double));
+		c->value = grown(r, c->value, r->capacity, sizeof(double));
 }
 
 static inline void
 keep_event(Reader *r, uint32 unit, int64 t, uint8 flags, const TupleTableSlot *slot)
 {
 	int32 period = bm_zone_period(r->ask->zone, r->ask->grain, t);
+	BmActivityColumns *c = &r->kept;
 
 	if (!r->ask->repeats && !r->ask->instants)
 	{
@@ -325,22 +329,22 @@ keep_event(Reader *r, uint32 unit, int64 t, uint8 flags, const TupleTableSlot *s
 		r->last_flags[unit] = r->last_period[unit] == period ? r->last_flags[unit] | flags : flags;
 		r->last_period[unit] = period;
 	}
-	if (r->n == r->capacity)
+	if (c->n == r->capacity)
 		grow_columns(r);
-	r->unit[r->n] = unit;
-	r->at[r->n] = r->ask->instants ? t : period;
-	r->flags[r->n] = flags;
-	if (r->period)
-		r->period[r->n] = period;
-	if (r->value)
+	c->unit[c->n] = unit;
+	c->at[c->n] = r->ask->instants ? t : period;
+	c->flags[c->n] = flags;
+	if (c->period)
+		c->period[c->n] = period;
+	if (c->value)
 	{
 		double v = slot->tts_isnull[r->value_column]
 					   ? 0
 					   : DatumGetFloat8(slot->tts_values[r->value_column]);
 
-		r->value[r->n] = isfinite(v) ? v : 0;
+		c->value[c->n] = isfinite(v) ? v : 0;
 	}
-	r->n++;
+	c->n++;
 }
 
 /* BmRowFn. Each row that does not count is counted once, under the first thing wrong. */
@@ -566,51 +570,6 @@ order_groups(Reader *r, BmActivity *a)
 	a->log.ngroups = Max(r->groups.view.n, 1);
 }
 
-/* A column in the order of the sort; the old one goes. */
-static void *
-permuted(const Reader *r, void *column, size_t size, const uint32_t *order)
-{
-	char *out;
-	const char *in = column;
-
-	if (!column)
-		return NULL;
-	out = grown(r, NULL, Max(r->n, 1), size);
-	for (size_t i = 0; i < r->n; i++)
-		switch (size)
-		{
-		case 1:
-			out[i] = in[order[i]];
-			break;
-		case 4:
-			((uint32 *) out)[i] = ((const uint32 *) in)[order[i]];
-			break;
-		default:
-			((uint64 *) out)[i] = ((const uint64 *) in)[order[i]];
-		}
-	bmc_free(r->mem, column);
-	return out;
-}
-
-/* By unit, then time; values break ties, so that sums do not depend on the order of arrival. */
-static void
-sort_columns(Reader *r, BmActivity *a, BmWatch *watch)
-{
-	uint32_t *order = grown(r, NULL, Max(r->n, 1), sizeof(uint32_t));
-	size_t *start = grown(r, NULL, a->log.nunits + 1, sizeof(size_t));
-
-	check(r, bmc_sort_events(order, start, r->unit, r->at, (const uint64_t *) r->value, r->n,
-							 a->log.nunits, r->mem, &watch->stop));
-	bmc_free(r->mem, r->unit);
-	a->log.n = r->n;
-	a->log.start = start;
-	a->log.at = permuted(r, r->at, sizeof(int64), order);
-	a->log.flags = permuted(r, r->flags, 1, order);
-	a->log.period = permuted(r, r->period, sizeof(int32), order);
-	a->log.value = permuted(r, r->value, sizeof(double), order);
-	bmc_free(r->mem, order);
-}
-
 BmActivity *
 bm_activity_read(BmSource *source, const BmActivityRequest *request, BmMem *mem, BmWatch *watch)
 {
@@ -642,70 +601,6 @@ bm_activity_read(BmSource *source, const BmActivityRequest *request, BmMem *mem,
 	bm_progress_phase(BM_PHASE_INDEX, NULL);
 	a->log.nunits = r->breakdown_column < 0 ? r->users.view.n : r->units.view.n;
 	order_groups(r, a);
-	sort_columns(r, a, watch);
+	bm_activity_sort(a, &r->kept, request->doing, mem, watch);
 	return a;
-}
-
-/* ---- arguments and spans ---- */
-
-const char *
-bm_arg_event(FunctionCallInfo fcinfo, int i)
-{
-	char *name = bm_arg_text_or_null(fcinfo, i);
-
-	return name && *name ? name : NULL;
-}
-
-int64
-bm_arg_time(FunctionCallInfo fcinfo, int i, const char *name, int64 dflt)
-{
-	int64 t;
-
-	if (PG_ARGISNULL(i))
-		return dflt;
-	t = PG_GETARG_TIMESTAMPTZ(i);
-	if (TIMESTAMP_IS_NOBEGIN(t))
-		return PG_INT64_MIN;
-	if (TIMESTAMP_IS_NOEND(t))
-		return PG_INT64_MAX;
-	if (!bm_period_time(t))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" is out of range", name),
-						errdetail("Periods are counted up to the year 60000.")));
-	return t;
-}
-
-void
-bm_check_span(int64 since, int64 until)
-{
-	if (since < until)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"since\" must be before \"until\""),
-			 errdetail("They are %s and %s.", pstrdup(timestamptz_to_str(since)),
-					   pstrdup(timestamptz_to_str(until)))));
-}
-
-int64
-bm_observed_until(const BmActivity *a, BmZone *zone, int64 until)
-{
-	int64 now = GetCurrentTransactionStartTimestamp();
-
-	if (until == PG_INT64_MAX && a->first <= a->last)
-		until = bm_zone_period_start(zone, BM_GRAIN_DAY,
-									 bm_zone_period(zone, BM_GRAIN_DAY, a->last) + 1);
-	return Min(until, now);
-}
-
-int32
-bm_first_period(const BmActivity *a, BmZone *zone, BmGrain grain, int64 since)
-{
-	int32 first = bm_zone_period(zone, grain, a->first), from;
-
-	if (since == PG_INT64_MIN)
-		return first;
-	from = bm_zone_period(zone, grain, since);
-	if (bm_zone_period_start(zone, grain, from) < since)
-		from++;
-	return Max(first, from);
 }

@@ -41,6 +41,17 @@ typedef struct BmActivity
 	uint64 starts;     /* events that are starts */
 } BmActivity;
 
+/* Events by order of arrival. period and value: NULL where they are not kept. */
+typedef struct BmActivityColumns
+{
+	size_t n;
+	uint32 *unit;
+	int64 *at;
+	int32 *period;
+	uint8 *flags;
+	double *value;
+} BmActivityColumns;
+
 /*
  * Read, and sort by (user and breakdown value, time). Groups are numbered in the order of their names,
  * NULL last. Rows without a user or a time, at impossible times, or of behaviours that the source ignores
@@ -48,6 +59,12 @@ typedef struct BmActivity
  */
 extern BmActivity *bm_activity_read(BmSource *source, const BmActivityRequest *request, BmMem *mem,
 									BmWatch *watch);
+/*
+ * Fill a->log (its nunits are known) from the columns, which become its arrays; equal times are in the
+ * order of flags and values, whatever the order of arrival.
+ */
+extern void bm_activity_sort(BmActivity *a, BmActivityColumns *columns, const char *doing,
+							 BmMem *mem, BmWatch *watch);
 /* An error for a status of the core on what was read. */
 extern void bm_activity_check(BmStatus status, const char *doing);
 
