@@ -2,6 +2,7 @@
 SET behavmine.progress = off;
 SET timezone = 'UTC';
 SET datestyle = ISO;
+SET intervalstyle = postgres;
 SET client_min_messages = warning;
 
 -- worked example: three users from Monday 2024-01-01; what is known ends with Sunday 14th
