@@ -25,6 +25,9 @@ SELECT cohort, period, users, share FROM behav_retention('small', 'day', 3,
 SELECT cohort, size, period, users, breakdown FROM behav_retention('small', 'day', 2, breakdown => 'shop');
 -- 24 hours from a user's own start: user 2 is back after a microsecond, so on day 0
 SELECT cohort, period, users FROM behav_retention('small', 'day', 4, options => '{"clock": "rolling", "summary": "none"}');
+-- an hour from the start, or from the full hour before it: user 2's second event is a microsecond later, and in the next hour
+SELECT cohort, period, users FROM behav_retention('small', 'hour', 3, options => '{"clock": "rolling", "round_to_hour": true, "summary": "none"}');
+SELECT cohort, period, users FROM behav_retention('small', 'hour', 3, options => '{"clock": "rolling", "summary": "none"}');
 SELECT cohort, size, period, users FROM behav_retention('small', 'week', 2, until => '2024-01-15');
 SELECT cohort, size, period, users FROM behav_retention('small', 'day', 2, since => '2024-01-01 00:00:01');
 
@@ -186,7 +189,7 @@ SELECT bool_and(abs(expected * (SELECT sum(hours) FROM h) - hours) < 1e-6) AS ex
 FROM behav_rhythm('t', 'America/New_York') JOIN h USING (weekday, hour);
 
 -- ids of other types, a view of a time without zone, no event column
-CREATE VIEW as_text AS SELECT 'user ' || who AS who, item, ts AT TIME ZONE 'UTC' AS ts FROM t;
+CREATE VIEW as_text AS SELECT coalesce('user ' || who, '') AS who, item, ts AT TIME ZONE 'UTC' AS ts FROM t;
 CREATE VIEW as_uuid AS SELECT md5(who::text)::uuid AS who, item, extract(epoch FROM ts) AS ts FROM t WHERE isfinite(ts);
 SELECT FROM behav_source('as_text', 'as_text', 'who', 'item', 'ts');
 SELECT FROM behav_source('as_uuid', 'as_uuid', 'who', 'item', 'ts');
@@ -194,6 +197,8 @@ SELECT name, count(*) FILTER (WHERE a.users IS DISTINCT FROM b.users) AS differe
 FROM unnest(ARRAY['as_text', 'as_uuid']) name, behav_retention('t', 'month') a
 JOIN LATERAL (SELECT * FROM behav_retention(name, 'month')) b USING (period)
 WHERE a.cohort IS NOT DISTINCT FROM b.cohort GROUP BY 1 ORDER BY 1;
+
+SELECT sum(events) AS events FROM behav_rhythm('as_text');
 
 -- nothing to read; what is left out is counted
 SET behavmine.progress = notice;
@@ -237,6 +242,8 @@ SELECT * FROM behav_retention('small', options => '{"brackets": []}');
 SELECT * FROM behav_retention('small', options => '{"brackets": [[0, 1]], "criterion": "on_or_after"}');
 SELECT * FROM behav_retention('small', 'year', options => '{"clock": "rolling"}');
 SELECT * FROM behav_retention('small', options => '{"min_count": 0}');
+SELECT * FROM behav_retention('t', 'hour', 10000);
+SELECT * FROM behav_retention('t', breakdown => 'ts');
 SELECT * FROM behav_lifecycle('small', 'fortnight');
 SELECT * FROM behav_lifecycle('small', time_zone => 'Mars/Olympus');
 SELECT * FROM behav_stickiness('small', options => '{"min_count": -1}');

@@ -191,6 +191,21 @@ user_code(Reader *r, const TupleTableSlot *slot)
 	return code;
 }
 
+/* Is the user in column 0 the empty text? For rows whose user is not encoded. */
+static bool
+user_empty(const Reader *r, const TupleTableSlot *slot)
+{
+	size_t len;
+	void *copy;
+
+	if (r->user_from != FROM_TEXT)
+		return false;
+	(void) text_bytes(slot->tts_values[0], &len, &copy);
+	if (copy)
+		pfree(copy);
+	return len == 0;
+}
+
 /* What a behaviour met for the first time is. */
 static void
 new_event(Reader *r, uint32 code, const char *bytes, size_t len)
@@ -366,7 +381,7 @@ read_row(void *arg, TupleTableSlot *slot)
 		r->bad_time++;
 	else if ((flags = event_flags(r, slot)) & IGNORED)
 		r->ignored++;
-	else if (!r->ask->each && (user = user_code(r, slot)) == BM_NONE)
+	else if (r->ask->each ? user_empty(r, slot) : (user = user_code(r, slot)) == BM_NONE)
 		r->missing_user++;
 	else
 	{

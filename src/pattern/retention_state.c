@@ -52,7 +52,7 @@ conditions_argument(FunctionCallInfo fcinfo, int i, uint64 *n)
 	ArrayType *array = PG_ARGISNULL(i) ? NULL : PG_GETARG_ARRAYTYPE_P(i);
 	int count = array && ARR_NDIM(array) == 1 ? ARR_DIMS(array)[0] : 0, at = 0;
 	const bool *value;
-	const bits8 *filled;
+	const uint8 *filled;
 	uint64 bits = 0;
 
 	if (count < 1 || count > MOST_CONDITIONS)

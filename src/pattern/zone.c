@@ -7,7 +7,6 @@
  */
 #include "pattern/zone.h"
 
-#include "common/string.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
