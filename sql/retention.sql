@@ -200,6 +200,13 @@ WHERE a.cohort IS NOT DISTINCT FROM b.cohort GROUP BY 1 ORDER BY 1;
 
 SELECT sum(events) AS events FROM behav_rhythm('as_text');
 
+-- many users before the first one whose event counts
+CREATE TABLE late AS SELECT u AS who, 1 AS item, '2024-01-01Z'::timestamptz + u * interval '1 second' AS ts, CASE WHEN u > 5000 THEN 'b' ELSE 'a' END AS ev
+FROM generate_series(1, 5003) u;
+SELECT FROM behav_source('late', 'late', 'who', 'item', 'ts', 'ev');
+SELECT size, users, share FROM behav_retention('late', 'day', 1, 'b', 'b', options => '{"summary": "none"}');
+SELECT new_users FROM behav_lifecycle('late', 'day', 'b');
+
 -- nothing to read; what is left out is counted
 SET behavmine.progress = notice;
 SET client_min_messages = notice;
@@ -255,7 +262,7 @@ SELECT * FROM behav_rhythm('small', event => 'sold');
 SELECT * FROM behav_rhythm_strength('small', options => '{"count": "users"}');
 \set VERBOSITY default
 
-SELECT behav_drop_source(s) FROM unnest(ARRAY['small', 't', 'as_text', 'as_uuid', 'nothing']) s;
+SELECT behav_drop_source(s) FROM unnest(ARRAY['small', 't', 'as_text', 'as_uuid', 'late', 'nothing']) s;
 DROP FUNCTION differ, oracle, observed;
 DROP VIEW as_text, as_uuid;
-DROP TABLE small, t, good, nothing;
+DROP TABLE small, t, good, late, nothing;

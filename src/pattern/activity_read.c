@@ -301,7 +301,8 @@ unit_code(Reader *r, uint32 user, const TupleTableSlot *slot)
 	{
 		size_t known = r->unit_capacity;
 
-		r->unit_capacity = Max(1024, 2 * known);
+		/* users whose events were none of those asked for have codes, too: it may be far away */
+		r->unit_capacity = Max(Max(1024, 2 * known), (size_t) unit + 1);
 		r->last_period = grown(r, r->last_period, r->unit_capacity, sizeof(int32));
 		r->last_flags = grown(r, r->last_flags, r->unit_capacity, 1);
 		r->group_of = grown(r, r->group_of, r->unit_capacity, sizeof(uint32));

@@ -10,7 +10,8 @@
 
 /*
  * Weeks in remission of 21 leukaemia patients on 6-mercaptopurine (Freireich and others 1963; Gehan 1965):
- * the example of most textbooks. S, standard errors and the 95 % log-log band as printed there.
+ * the example of most textbooks. S and standard errors as they print them; the 95 % log-log band from
+ * exact fractions.
  */
 static void
 test_leukaemia(void)
