@@ -19,20 +19,34 @@ typedef struct Record
 	int64 time;
 	uint64_t tie;
 	uint32_t item;
-	uint8_t event;
+	uint32_t from; /* place among the user's events as they came */
 } Record;
 
+/* The extra columns of the user that is being sorted: codes in the order of keys. */
+typedef struct Extras
+{
+	int n;
+	const uint32_t *code[BM_MAX_EXTRA];
+} Extras;
+
 static inline int
-compare_records(const Record *a, const Record *b)
+compare_records(const Record *a, const Record *b, const Extras *extra)
 {
 	if (a->time != b->time)
 		return a->time < b->time ? -1 : 1;
-	return a->tie < b->tie ? -1 : a->tie > b->tie;
+	if (a->tie != b->tie)
+		return a->tie < b->tie ? -1 : 1;
+	/* so that it does not depend on the order of arrival which duplicate is the first */
+	for (int x = 0; x < extra->n; x++)
+		if (extra->code[x][a->from] != extra->code[x][b->from])
+			return extra->code[x][a->from] < extra->code[x][b->from] ? -1 : 1;
+	return 0;
 }
 
 #define ST_SORT sort_records
 #define ST_ELEMENT_TYPE Record
-#define ST_COMPARE(a, b) compare_records(a, b)
+#define ST_COMPARE(a, b, extra) compare_records(a, b, extra)
+#define ST_COMPARE_ARG_TYPE const Extras
 #define ST_SCOPE static
 #define ST_DEFINE
 #define ST_CHECK_FOR_INTERRUPTS
@@ -43,11 +57,13 @@ typedef struct Cleaner
 	BmReader *r;
 	BmLog *log;
 	BmMem *mem;
-	size_t nusers;       /* in the order of keys, before the last renumbering */
-	uint32_t *user_code; /* (users) arrival -> order of keys */
-	uint64_t *item_hash; /* (items) of the key */
-	uint8_t rank[256];   /* behaviours in order of weight */
-	Record *scratch;     /* (capacity) the longest user's events so far */
+	size_t nusers;          /* in the order of keys, before the last renumbering */
+	uint32_t *user_code;    /* (users) arrival -> order of keys */
+	uint64_t *item_hash;    /* (items) of the key */
+	uint8_t rank[256];      /* behaviours in order of weight */
+	uint8_t behaviour[256]; /* behaviour of a rank */
+	Record *scratch;        /* (capacity) the longest user's events so far */
+	uint32_t *column;       /* (capacity) */
 	size_t capacity;
 } Cleaner;
 
@@ -119,6 +135,30 @@ prepare_codes(Cleaner *c)
 		for (uint32_t b = 0; b < nevents; b++)
 			rank += b != a && behaviour_before(c, b, a);
 		c->rank[a] = (uint8_t) rank;
+		c->behaviour[rank] = (uint8_t) a;
+	}
+}
+
+/* Codes of the extra columns in the order of their keys, in the chunks. */
+static void
+order_extras(Cleaner *c)
+{
+	for (int x = 0; x < c->r->source->nextra; x++)
+	{
+		BmDict *d = &c->r->extras[x];
+		uint32_t *code = take(c, d->view.n, sizeof(uint32_t));
+
+		check(c, bmc_dict_order(d, NULL, NULL, code));
+		for (size_t k = 0; k < c->r->nchunks; k++)
+		{
+			BmChunk *chunk = &c->r->chunks[k];
+
+			for (size_t i = 0; i < chunk->n; i++)
+				if (chunk->extra[x][i] != BM_NONE)
+					chunk->extra[x][i] = code[chunk->extra[x][i]];
+			bm_interrupts();
+		}
+		bmc_free(c->mem, code);
 	}
 }
 
@@ -150,6 +190,8 @@ free_chunk(Cleaner *c, BmChunk *chunk)
 	bmc_free(c->mem, chunk->item);
 	bmc_free(c->mem, chunk->time);
 	bmc_free(c->mem, chunk->event);
+	for (int x = 0; x < BM_MAX_EXTRA; x++)
+		bmc_free(c->mem, chunk->extra[x]);
 	memset(chunk, 0, sizeof(BmChunk));
 }
 
@@ -173,6 +215,8 @@ scatter(Cleaner *c)
 			log->item[to] = chunk->item[i];
 			if (log->event)
 				log->event[to] = chunk->event[i];
+			for (int x = 0; x < log->source->nextra; x++)
+				log->extra_code[x][to] = chunk->extra[x][i];
 		}
 		free_chunk(c, chunk);
 		bm_interrupts();
@@ -197,6 +241,7 @@ sort_user(Cleaner *c, size_t u)
 	BmLog *log = c->log;
 	size_t start = log->start[u], n = log->start[u + 1] - start;
 	uint64_t user;
+	Extras extra;
 
 	if (is_rising(log->time + start, n))
 		return;
@@ -205,23 +250,38 @@ sort_user(Cleaner *c, size_t u)
 		bmc_free(c->mem, c->scratch);
 		c->capacity = n > c->log->n / 2 ? n : 2 * n;
 		c->scratch = take(c, c->capacity, sizeof(Record));
+		if (log->source->nextra > 0)
+		{
+			bmc_free(c->mem, c->column);
+			c->column = take(c, c->capacity, sizeof(uint32_t));
+		}
 	}
+	extra.n = log->source->nextra;
+	for (int x = 0; x < extra.n; x++)
+		extra.code[x] = log->extra_code[x] + start;
 	user = key_hash(&c->r->users.view, (uint32_t) u);
 	for (size_t i = 0; i < n; i++)
 	{
 		size_t e = start + i;
 		uint8_t event = log->event ? log->event[e] : 0;
-		uint64_t tie = bm_tie(user, c->item_hash[log->item[e]], log->time[e]) | c->rank[event];
+		uint64_t item = log->item[e] == BM_NONE ? 0 : c->item_hash[log->item[e]];
+		uint64_t tie = bm_tie(user, item, log->time[e]) | c->rank[event];
 
-		c->scratch[i] = (Record){log->time[e], tie, log->item[e], event};
+		c->scratch[i] = (Record){log->time[e], tie, log->item[e], (uint32_t) i};
 	}
-	sort_records(c->scratch, n);
+	sort_records(c->scratch, n, &extra);
 	for (size_t i = 0; i < n; i++)
 	{
 		log->time[start + i] = c->scratch[i].time;
 		log->item[start + i] = c->scratch[i].item;
 		if (log->event)
-			log->event[start + i] = c->scratch[i].event;
+			log->event[start + i] = c->behaviour[c->scratch[i].tie & 255];
+	}
+	for (int x = 0; x < extra.n; x++)
+	{
+		for (size_t i = 0; i < n; i++)
+			c->column[i] = extra.code[x][c->scratch[i].from];
+		memcpy(log->extra_code[x] + start, c->column, n * sizeof(uint32_t));
 	}
 }
 
@@ -239,6 +299,9 @@ sort_events(Cleaner *c)
 	log->time = take(c, r->n, sizeof(int64_t));
 	log->item = take(c, r->n, sizeof(uint32_t));
 	log->event = r->has_event ? take(c, r->n, 1) : NULL;
+	for (int x = 0; x < log->source->nextra; x++)
+		log->extra_code[x] = take(c, r->n, sizeof(uint32_t));
+	order_extras(c);
 	scatter(c);
 	for (size_t u = 0; u < c->nusers; u++)
 	{
@@ -247,6 +310,7 @@ sort_events(Cleaner *c)
 			bm_interrupts();
 	}
 	bmc_free(c->mem, c->scratch);
+	bmc_free(c->mem, c->column);
 	bmc_free(c->mem, c->item_hash);
 }
 
@@ -276,6 +340,8 @@ compact(Cleaner *c, KeepFn keep, const void *arg)
 			log->time[to] = log->time[from];
 			if (log->event)
 				log->event[to] = log->event[from];
+			for (int x = 0; x < log->source->nextra; x++)
+				log->extra_code[x][to] = log->extra_code[x][from];
 			to++;
 		}
 		if ((u & 0xfff) == 0)
@@ -349,8 +415,10 @@ keep_user(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept, const
 static bool
 keep_item(const Cleaner *c, size_t user, size_t e, size_t to, size_t kept, const void *arg)
 {
-	return ((const uint32_t *) arg)[c->log->item[e]] >=
-		   (uint32_t) c->r->source->options.min_item_count;
+	uint32_t item = c->log->item[e];
+
+	return item == BM_NONE ||
+		   ((const uint32_t *) arg)[item] >= (uint32_t) c->r->source->options.min_item_count;
 }
 
 static void
@@ -379,7 +447,8 @@ count_items(const Cleaner *c, uint32_t *count)
 
 	memset(count, 0, c->r->items.view.n * sizeof(uint32_t));
 	for (size_t e = 0; e < log->n; e++)
-		count[log->item[e]]++;
+		if (log->item[e] != BM_NONE)
+			count[log->item[e]]++;
 }
 
 /* Drop items, then users, with too few events, until neither rule finds any: a (user, item) core. */
@@ -460,7 +529,8 @@ renumber_items(Cleaner *c)
 		if (keep[i])
 			log->item_count[code[i]] = count[i];
 	for (size_t e = 0; e < log->n; e++)
-		log->item[e] = code[log->item[e]];
+		if (log->item[e] != BM_NONE)
+			log->item[e] = code[log->item[e]];
 	bmc_free(c->mem, keep);
 	bmc_free(c->mem, code);
 	bmc_free(c->mem, count);
@@ -536,6 +606,8 @@ bm_log_from_reader(BmReader *r, MemoryContext context)
 	log->users = r->users;
 	log->items = r->items;
 	log->events = r->events;
+	for (int x = 0; x < r->source->nextra; x++)
+		log->extra[x] = r->extras[x];
 	bmc_free(r->mem, r->chunks);
 	r->chunks = NULL;
 	r->nchunks = 0;

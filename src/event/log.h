@@ -63,13 +63,16 @@ typedef struct BmLog
 	BmDict events; /* behaviours, most frequent first; at most 255 */
 	size_t n;
 	size_t *start;           /* (users+1) */
-	uint32_t *item;          /* (n) */
+	uint32_t *item;          /* (n); BM_NONE: none, only where source->itemless */
 	int64_t *time;           /* (n) TimestampTz microseconds */
 	uint8_t *event;          /* (n) or NULL when the source has no event column */
 	float event_weight[256]; /* filled from options */
 	bool purchase[256];      /* is this behaviour a purchase */
-	uint32_t *item_count;    /* (items) events per item */
-	int64_t first, last;     /* time span */
+	/* Of source->extra: dictionaries ordered by key (they may hold keys of removed events). */
+	BmDict extra[BM_MAX_EXTRA];
+	uint32_t *extra_code[BM_MAX_EXTRA]; /* (n) each; BM_NONE: NULL, or an empty text */
+	uint32_t *item_count;               /* (items) events per item */
+	int64_t first, last;                /* time span */
 	BmCleaning cleaning;
 } BmLog;
 

@@ -161,6 +161,17 @@ text_code(BmReader *r, BmKeyColumn *k, Datum d)
 	return code;
 }
 
+/* A number as a key: equal numbers have equal bits, but for zeros of either sign. */
+static inline int64
+float8_bits(float8 v)
+{
+	int64 bits;
+
+	v += 0.0; /* -0 becomes 0 */
+	memcpy(&bits, &v, sizeof(bits));
+	return bits;
+}
+
 /* Code of the key in column i; BM_NONE when it is NULL or empty. */
 static inline uint32_t
 key_code(BmReader *r, BmKeyColumn *k, const TupleTableSlot *slot, int i)
@@ -178,6 +189,8 @@ key_code(BmReader *r, BmKeyColumn *k, const TupleTableSlot *slot, int i)
 		return int_code(r, k, DatumGetInt32(d));
 	case BM_FROM_INT8:
 		return int_code(r, k, DatumGetInt64(d));
+	case BM_FROM_FLOAT8:
+		return int_code(r, k, float8_bits(DatumGetFloat8(d)));
 	case BM_FROM_UUID:
 		uuid_text(text, DatumGetUUIDP(d));
 		return bytes_code(r, k, text, UUID_TEXT);
@@ -288,12 +301,15 @@ new_chunk(BmReader *r)
 	c->item = take(r, BM_CHUNK_ROWS, sizeof(uint32_t));
 	c->time = take(r, BM_CHUNK_ROWS, sizeof(int64_t));
 	c->event = r->has_event ? take(r, BM_CHUNK_ROWS, 1) : NULL;
+	for (int x = 0; x < r->source->nextra; x++)
+		c->extra[x] = take(r, BM_CHUNK_ROWS, sizeof(uint32_t));
 	r->nchunks++;
 	bm_progress_step((double) r->cleaning.read, r->expected, NAN, NULL, NAN);
 }
 
 static inline void
-keep_event(BmReader *r, uint32_t user, uint32_t item, int64 t, uint32_t event)
+keep_event(BmReader *r, const TupleTableSlot *slot, uint32_t user, uint32_t item, int64 t,
+		   uint32_t event)
 {
 	BmChunk *c = r->tail;
 
@@ -307,10 +323,12 @@ keep_event(BmReader *r, uint32_t user, uint32_t item, int64 t, uint32_t event)
 	c->time[c->n] = t;
 	if (c->event)
 		c->event[c->n] = (uint8_t) event;
+	for (int x = 0; x < r->source->nextra; x++)
+		c->extra[x][c->n] = key_code(r, &r->extra[x], slot, 3 + r->has_event + x);
 	c->n++;
 }
 
-/* BmRowFn: (user, item, time[, event]). Each row is counted once, under the first thing wrong. */
+/* BmRowFn: (user, item, time[, event][, extra...]). Each row is counted once, under the first thing wrong. */
 static void
 read_row(void *arg, TupleTableSlot *slot)
 {
@@ -321,7 +339,7 @@ read_row(void *arg, TupleTableSlot *slot)
 	r->cleaning.read++;
 	if (slot->tts_isnull[0])
 		r->cleaning.missing_user++;
-	else if (slot->tts_isnull[1])
+	else if (slot->tts_isnull[1] && !r->source->itemless)
 		r->cleaning.missing_item++;
 	else if (!event_time(r, slot, 2, &t))
 		r->cleaning.missing_time++;
@@ -335,12 +353,12 @@ read_row(void *arg, TupleTableSlot *slot)
 		r->cleaning.ignored_event++;
 	else if ((user = key_code(r, &r->user, slot, 0)) == BM_NONE)
 		r->cleaning.missing_user++;
-	else if ((item = key_code(r, &r->item, slot, 1)) == BM_NONE)
+	else if ((item = key_code(r, &r->item, slot, 1)) == BM_NONE && !r->source->itemless)
 		r->cleaning.missing_item++;
 	else
 	{
 		if (r->keep)
-			keep_event(r, user, item, t, event);
+			keep_event(r, slot, user, item, t, event);
 		r->n++;
 		r->first = Min(r->first, t);
 		r->last = Max(r->last, t);
@@ -379,6 +397,20 @@ key_column(BmKeyColumn *k, BmDict *dict, const char *column, Oid type, char *exp
 		return expr; /* through the cast to text */
 	}
 	return pstrdup(quote_identifier(column)); /* as it is stored */
+}
+
+/* The same for a column that is read along. */
+static char *
+extra_column(BmKeyColumn *k, BmDict *dict, const BmExtraColumn *x)
+{
+	char *quoted = pstrdup(quote_identifier(x->column)), *expr;
+
+	if (!x->number)
+		return key_column(k, dict, x->column, x->type, psprintf("%s::pg_catalog.text", quoted));
+	expr = psprintf("%s::pg_catalog.float8", quoted);
+	k->dict = dict;
+	k->from = BM_FROM_FLOAT8;
+	return expr;
 }
 
 /* The same for the time. */
@@ -468,6 +500,13 @@ reader_init(BmReader *r, const BmSource *s, bool keep, BmMem *mem, BmWatch *watc
 	bm_read_check(bmc_dict_init(&r->users, s->user_int ? BM_KEY_INT : BM_KEY_BYTES, mem), r);
 	bm_read_check(bmc_dict_init(&r->items, s->item_int ? BM_KEY_INT : BM_KEY_BYTES, mem), r);
 	bm_read_check(bmc_dict_init(&r->events, BM_KEY_BYTES, mem), r);
+	for (int x = 0; x < s->nextra; x++)
+	{
+		bool is_int = s->extra[x].number || bm_type_is_int(s->extra[x].type);
+
+		init_recent(r, &r->extra[x]);
+		bm_read_check(bmc_dict_init(&r->extras[x], is_int ? BM_KEY_INT : BM_KEY_BYTES, mem), r);
+	}
 }
 
 void
@@ -483,7 +522,7 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 	if (since == PG_INT64_MIN && until == PG_INT64_MAX)
 		r->expected = estimated_rows(s->relid);
 	if (keep)
-		bm_check_memory(mem, bm_log_bytes(r->expected, 0, 0),
+		bm_check_memory(mem, bm_log_bytes(r->expected, 0, 0) + 8 * s->nextra * (size_t) r->expected,
 						psprintf("reading source \"%s\"", s->name),
 						"Raise behavmine.max_memory, or read less with the option \"since\".");
 
@@ -500,6 +539,8 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 		r->event.from = BM_FROM_TEXT;
 		appendStringInfo(&sql, ", %s::pg_catalog.text", quote_identifier(s->event));
 	}
+	for (int x = 0; x < s->nextra; x++)
+		appendStringInfo(&sql, ", %s", extra_column(&r->extra[x], &r->extras[x], &s->extra[x]));
 	appendStringInfo(&sql, " FROM %s", s->relation);
 	append_range(&sql, s, since, until, values, &nargs);
 	(void) bm_scan(sql.data, nargs, types, values, NULL, read_row, r);
@@ -507,4 +548,6 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 	free_recent(r, &r->user);
 	free_recent(r, &r->item);
 	free_recent(r, &r->event);
+	for (int x = 0; x < s->nextra; x++)
+		free_recent(r, &r->extra[x]);
 }

@@ -14,9 +14,10 @@
 typedef struct BmChunk
 {
 	size_t n;
-	uint32_t *user, *item; /* codes by arrival */
-	int64_t *time;         /* TimestampTz */
-	uint8_t *event;        /* code by arrival; NULL when the source has no event column */
+	uint32_t *user, *item;         /* codes by arrival */
+	int64_t *time;                 /* TimestampTz */
+	uint8_t *event;                /* code by arrival; NULL when the source has no event column */
+	uint32_t *extra[BM_MAX_EXTRA]; /* codes by arrival of the source's extra columns, or NULL */
 } BmChunk;
 
 /* How a key column arrives in the slot. */
@@ -26,7 +27,8 @@ typedef enum BmKeySource
 	BM_FROM_INT4,
 	BM_FROM_INT8,
 	BM_FROM_TEXT,
-	BM_FROM_UUID
+	BM_FROM_UUID,
+	BM_FROM_FLOAT8 /* the bits as an integer */
 } BmKeySource;
 
 /* How the time column arrives: a TimestampTz, or an integer count from 1970. */
@@ -65,6 +67,8 @@ typedef struct BmReader
 	BmTimeSource time_from;
 	BmKeyColumn user, item, event;
 	BmDict users, items, events; /* by arrival */
+	BmKeyColumn extra[BM_MAX_EXTRA];
+	BmDict extras[BM_MAX_EXTRA]; /* by arrival */
 	BmBehaviour behaviour[256];  /* by events' code */
 	uint64 event_rows[256];      /* rows that count, ignored behaviours too */
 	BmChunk *chunks;

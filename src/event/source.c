@@ -110,6 +110,25 @@ column_type(const BmSource *s, const char *column, const char *argument)
 	return InvalidOid;
 }
 
+/* See source.h. */
+void
+bm_source_extra(BmSource *s, int i, const char *what)
+{
+	BmExtraColumn *x = &s->extra[i];
+	bool preferred;
+	char category;
+
+	x->type = column_type(s, x->column, what);
+	if (!x->number)
+		return;
+	get_type_category_preferred(x->type, &category, &preferred);
+	if (category != TYPCATEGORY_NUMERIC)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" of relation %s is no number: it is of type %s",
+							   x->column, s->relation, format_type_be(x->type)),
+						errdetail("It was given as \"%s\" of source \"%s\".", what, s->name)));
+}
+
 /* Time as text is refused, with the statement that turns it into a time. */
 static void
 check_time_type(const BmSource *s)

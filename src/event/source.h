@@ -25,6 +25,16 @@ typedef struct BmSourceOptions
 
 extern const BmOptionSpec bm_source_options[];
 
+#define BM_MAX_EXTRA 4
+
+/* A column read along with the events: its values become codes of a dictionary. */
+typedef struct BmExtraColumn
+{
+	const char *column; /* unquoted */
+	bool number; /* read as float8: the dictionary's keys are its bits; else as itself or as text */
+	Oid type;    /* set by bm_source_extra; a domain's base type */
+} BmExtraColumn;
+
 typedef struct BmSource
 {
 	char *name;
@@ -40,6 +50,10 @@ typedef struct BmSource
 	Oid relid;                         /* resolved now, never stored */
 	Oid user_type, item_type, ts_type; /* resolved now; a domain's base type */
 	bool user_int, item_int; /* smallint/integer/bigint: kept as int64, else as text output */
+	/* What one use of the source asks for besides; set after bm_source_load, never stored. */
+	BmExtraColumn *extra; /* (nextra) columns to read along */
+	int nextra;           /* at most BM_MAX_EXTRA */
+	bool itemless;        /* keep events without an item; their item is BM_NONE */
 } BmSource;
 
 /* 42704 with the nearest name when there is none; 42P01/42703 when its relation or columns are gone. */
@@ -53,6 +67,9 @@ extern void bm_source_resolve(BmSource *s);
 extern char *bm_source_user_expr(const BmSource *s);
 extern char *bm_source_item_expr(const BmSource *s);
 extern char *bm_source_time_expr(const BmSource *s);
+
+/* Check and resolve s->extra; what names the argument or option in errors: 42703, 42804. */
+extern void bm_source_extra(BmSource *s, int i, const char *what);
 
 /* Smallint, integer or bigint. */
 extern bool bm_type_is_int(Oid type);

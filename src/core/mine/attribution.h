@@ -22,10 +22,11 @@ typedef enum BmAttributionModel
 
 typedef struct BmAttributionRules
 {
-	int64_t window;   /* microseconds: a touch counts up to this long before the conversion; < 0: always */
-	double half_life; /* microseconds, > 0: a touch this much older weighs half */
+	int64_t
+		window; /* microseconds: a touch counts up to this long before the conversion; < 0: always */
+	double half_life;   /* microseconds, > 0: a touch this much older weighs half */
 	double first, last; /* position: shares of the first and the last touch; first + last <= 1 */
-	bool reset; /* touches up to one conversion count for no later one */
+	bool reset;         /* touches up to one conversion count for no later one */
 } BmAttributionRules;
 
 /* Sums over users. Channels are 0..n-1; conversions without any touch go to channel n. */
@@ -55,9 +56,8 @@ extern BmStatus bmc_attribution_init(BmAttribution *a, const BmAttributionRules 
  * One user: touches (time ascending, channel) and conversions (time ascending, value). A touch at
  * the conversion's own time counts as before it. Touches that no conversion counts are journeys that failed.
  */
-extern BmStatus bmc_attribution_user(BmAttribution *a, const int64_t *time,
-									 const uint32_t *channel, size_t ntouches,
-									 const int64_t *converted, const double *value,
+extern BmStatus bmc_attribution_user(BmAttribution *a, const int64_t *time, const uint32_t *channel,
+									 size_t ntouches, const int64_t *converted, const double *value,
 									 size_t nconversions, const BmStop *stop);
 /* After all users: the Markov model's shares, from the chain of all journeys. */
 extern BmStatus bmc_attribution_markov(BmAttribution *a, const BmStop *stop);

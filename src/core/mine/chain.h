@@ -49,8 +49,7 @@ extern BmStatus bmc_chain_removal(double *effect, double *total, double *w, cons
  * other end (counts, (n)), and the expected steps (n) until then, of those that are (NaN where none).
  * w (n,n) is overwritten; scratch (3n).
  */
-extern BmStatus bmc_chain_reach(double *probability, double *steps, double *w,
-								const double *target, const double *other, size_t n,
-								double *scratch, const BmStop *stop);
+extern BmStatus bmc_chain_reach(double *probability, double *steps, double *w, const double *target,
+								const double *other, size_t n, double *scratch, const BmStop *stop);
 
 #endif

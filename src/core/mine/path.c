@@ -108,8 +108,8 @@ group_user(Grouping *g, uint32_t *node, int64_t *time, uint32_t *session, size_t
 }
 
 BmStatus
-bmc_path_group(size_t nusers, const size_t *start, uint32_t *node, int64_t *time,
-			   uint32_t *session, uint32_t nsessions, BmMem *mem, const BmStop *stop)
+bmc_path_group(size_t nusers, const size_t *start, uint32_t *node, int64_t *time, uint32_t *session,
+			   uint32_t nsessions, BmMem *mem, const BmStop *stop)
 {
 	size_t *run = bmc_alloc0(mem, (size_t) nsessions + 1, sizeof(size_t));
 	Grouping g = {.first = bmc_alloc(mem, (size_t) nsessions + 1, sizeof(size_t))};

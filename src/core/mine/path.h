@@ -58,7 +58,8 @@ extern BmStatus bmc_path_group(size_t nusers, const size_t *start, uint32_t *nod
 extern BmStatus bmc_path_build(BmPaths *out, const BmPathRules *rules, size_t nusers,
 							   const size_t *start, uint32_t *node, int64_t *time,
 							   const uint32_t *session, BmMem *mem, const BmStop *stop);
-extern void bmc_path_free(BmPaths *paths, BmMem *mem); /* not node and time: they are the caller's */
+extern void bmc_path_free(BmPaths *paths,
+						  BmMem *mem); /* not node and time: they are the caller's */
 
 /* ---- edges ---- */
 
@@ -114,7 +115,7 @@ typedef struct BmPathTreeNode
 	uint32_t ended;    /* paths that end here */
 	uint32_t users;    /* of those that pass or end */
 	uint32_t ended_users;
-	uint32_t seen;  /* the last user that passed */
+	uint32_t seen; /* the last user that passed */
 	uint32_t ended_seen;
 	double seconds; /* median: a tree's from the parent, a path's from its first node; NaN: none */
 } BmPathTreeNode;

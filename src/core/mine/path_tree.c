@@ -135,8 +135,8 @@ bmc_path_tree(BmPathTree *out, const BmPaths *paths, BmMem *mem, const BmStop *s
 
 		for (size_t e = begin; e < end && status == BM_OK; e++)
 		{
-			status = child(&id, out, &children, id, paths->node[e], (uint32_t) (e - begin + 1),
-						   mem);
+			status =
+				child(&id, out, &children, id, paths->node[e], (uint32_t) (e - begin + 1), mem);
 			if (status == BM_OK)
 				pass(&out->node[id], paths->user[p], e + 1 == end);
 		}
