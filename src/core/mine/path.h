@@ -87,6 +87,7 @@ typedef struct BmEdgeRules
 {
 	uint32_t nnodes;
 	uint32_t top;       /* nodes kept on each layer, 1..BM_MAX_PATH_TOP */
+	uint32_t keep;      /* a node that is never among the others; BM_NONE: none */
 	uint32_t min_users; /* edges of fewer users are left out */
 	bool exits;         /* edges to BM_NODE_EXIT; for transitions from BM_NODE_ENTRY, too */
 } BmEdgeRules;

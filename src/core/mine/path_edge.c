@@ -86,8 +86,9 @@ typedef struct Slots
 
 /* Nodes by count (nnodes), most first, ties by code: the first top get slots, the rest "other". */
 static BmStatus
-assign_slots(Slots *s, const uint32_t *count, uint32_t nnodes, uint32_t top, BmMem *mem)
+assign_slots(Slots *s, const uint32_t *count, const BmEdgeRules *rules, BmMem *mem)
 {
+	uint32_t nnodes = rules->nnodes, top = rules->top;
 	uint64_t *key = bmc_alloc(mem, nnodes, sizeof(uint64_t));
 	uint32_t *code = bmc_alloc(mem, nnodes, sizeof(uint32_t));
 	size_t used = 0;
@@ -96,7 +97,7 @@ assign_slots(Slots *s, const uint32_t *count, uint32_t nnodes, uint32_t top, BmM
 	for (uint32_t i = 0; i < nnodes && status == BM_OK; i++)
 		if (count[i] > 0)
 		{
-			key[used] = UINT32_MAX - count[i];
+			key[used] = i == rules->keep ? 0 : UINT32_MAX - count[i];
 			code[used++] = i;
 		}
 	if (status == BM_OK)
@@ -304,7 +305,7 @@ place_slots(Layer *l, uint32_t place, BmMem *mem)
 	for (size_t i = 0; i < p->n; i++)
 		if (p->start[i + 1] - p->start[i] > place)
 			l->count[p->node[p->start[i] + place]]++;
-	return assign_slots(&l->side[place & 1], l->count, l->rules->nnodes, l->rules->top, mem);
+	return assign_slots(&l->side[place & 1], l->count, l->rules, mem);
 }
 
 /* Pairs of (place, place + 1): counted, or their seconds put. The exit is the last column. */
@@ -465,7 +466,7 @@ bmc_path_transitions(BmEdges *out, const BmPaths *paths, const BmEdgeRules *rule
 	{
 		for (size_t e = 0; e < (paths->n ? paths->start[paths->n] : 0); e++)
 			l.count[paths->node[e]]++;
-		status = assign_slots(slots, l.count, rules->nnodes, rules->top, mem);
+		status = assign_slots(slots, l.count, rules, mem);
 	}
 	if (status == BM_OK)
 		status = table_reset(&l.table, (size_t) slots->n + 2, mem);
