@@ -268,10 +268,9 @@ naive_edge(const Data *d, BmEdge *e, bool everywhere, uint32_t top)
 		for (size_t k = 0; k <= p->n; k++) /* from k-1 to k; 0: the entry, n: the exit */
 		{
 			size_t place = everywhere ? 0 : e->layer - 1;
-			uint32_t a = k == 0 ? BM_NODE_ENTRY
-								: naive_name(d, k - 1, everywhere, p->node[k - 1], top);
-			uint32_t b =
-				k == p->n ? BM_NODE_EXIT : naive_name(d, k, everywhere, p->node[k], top);
+			uint32_t a =
+				k == 0 ? BM_NODE_ENTRY : naive_name(d, k - 1, everywhere, p->node[k - 1], top);
+			uint32_t b = k == p->n ? BM_NODE_EXIT : naive_name(d, k, everywhere, p->node[k], top);
 
 			if ((!everywhere && k != place + 1) || a != e->source || b != e->target)
 				continue;
