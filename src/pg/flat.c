@@ -83,6 +83,24 @@ raise_full(const BmFlat *s, int64 more)
 }
 
 BmFlat *
+bm_flat_reconfigure(const BmFlat *s, uint32 n)
+{
+	BmFlat head = *s, *copy;
+	Size size;
+
+	head.config_words = n;
+	size = bm_flat_size(&head, 1);
+	if (size > MaxAllocSize)
+		raise_full(s, 0);
+	size = round_size(size);
+	copy = palloc0(size);
+	*copy = head;
+	SET_VARSIZE(copy, size);
+	memcpy(bm_flat_entries(copy), bm_flat_entries(s), sizeof(uint64) * s->words * (Size) s->n);
+	return copy;
+}
+
+BmFlat *
 bm_flat_grow(BmFlat *s, int64 more)
 {
 	Size need, size;

@@ -97,6 +97,16 @@ extern uint32 bm_flat_hash(const uint64 *config, uint32 n);
 extern BmFlat *bm_flat_new(const BmFlatKind *kind, const uint64 *config);
 /* The same with n words, for kinds with config_max. */
 extern BmFlat *bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, uint32 n);
+/*
+ * A copy of s, entries and all, with room for n configuration words; those are zeros. For kinds whose
+ * configuration grows with what is in the state, and whose combine is their own.
+ */
+extern BmFlat *bm_flat_reconfigure(const BmFlat *s, uint32 n);
+/*
+ * A copy of s, entries and all, with room for n configuration words; those are zeros. For kinds whose
+ * configuration grows with what is in the state, and whose combine is their own.
+ */
+extern BmFlat *bm_flat_reconfigure(const BmFlat *s, uint32 n);
 /* A datum to read: detoasted and aligned, its header checked (0A000 from a newer version). */
 extern const BmFlat *bm_flat_get(Datum value, const BmFlatKind *kind);
 /*
