@@ -58,6 +58,7 @@ Datum
 behav_path_edges(PG_FUNCTION_ARGS)
 {
 	int64 top = bm_arg_range_or(fcinfo, 4, "top_n", 1, BM_MAX_PATH_TOP, 10);
+	MemoryContext caller;
 	BmPathData d;
 	BmEdgeRules rules;
 	BmEdges edges;
@@ -67,6 +68,7 @@ behav_path_edges(PG_FUNCTION_ARGS)
 						  d.options.exits};
 	bm_path_check(bmc_path_edges(&edges, &d.paths, &rules, d.rules.depth, &d.mem, &d.watch.stop),
 				  &d, "count the edges of paths");
+	caller = MemoryContextSwitchTo(d.row);
 	for (size_t i = 0; i < edges.n; i++)
 	{
 		const BmEdge *e = &edges.edge[i];
@@ -78,8 +80,9 @@ behav_path_edges(PG_FUNCTION_ARGS)
 					  Int64GetDatum(e->users),
 					  seconds_datum(e->seconds, &null[5])};
 
-		bm_srf_row(fcinfo, v, null);
+		bm_path_row(fcinfo, v, null, d.row);
 	}
+	MemoryContextSwitchTo(caller);
 	bm_path_close(&d);
 	return (Datum) 0;
 }
@@ -102,6 +105,7 @@ Datum
 behav_paths(PG_FUNCTION_ARGS)
 {
 	int64 k = bm_arg_range_or(fcinfo, 4, "k", 1, 1000000, 20);
+	MemoryContext caller;
 	BmPathData d;
 	BmPathTree tree;
 	uint32_t *best;
@@ -115,6 +119,7 @@ behav_paths(PG_FUNCTION_ARGS)
 	bm_path_check(bmc_path_ends(best, &n, (size_t) k, (uint32_t) d.options.min_users, &tree,
 								&d.paths, &d.mem, &d.watch.stop),
 				  &d, "rank paths");
+	caller = MemoryContextSwitchTo(d.row);
 	for (size_t i = 0; i < n; i++)
 	{
 		const BmPathTreeNode *t = &tree.node[best[i]];
@@ -126,10 +131,9 @@ behav_paths(PG_FUNCTION_ARGS)
 					  Float8GetDatum((double) t->ended / (double) d.paths.n),
 					  seconds_datum(t->seconds, &null[5])};
 
-		bm_srf_row(fcinfo, v, null);
-		if (i % 1024 == 0)
-			bm_interrupts();
+		bm_path_row(fcinfo, v, null, d.row);
 	}
+	MemoryContextSwitchTo(caller);
 	bm_path_close(&d);
 	return (Datum) 0;
 }
@@ -140,6 +144,7 @@ Datum
 behav_path_tree(PG_FUNCTION_ARGS)
 {
 	int64 top = bm_arg_range_or(fcinfo, 4, "top_n", 1, BM_MAX_PATH_TOP, 5);
+	MemoryContext caller;
 	BmPathData d;
 	BmPathTree whole, tree;
 
@@ -148,6 +153,7 @@ behav_path_tree(PG_FUNCTION_ARGS)
 	bm_path_check(bmc_path_prune(&tree, &whole, &d.paths, (uint32_t) top,
 								 (uint32_t) d.options.min_users, &d.mem, &d.watch.stop),
 				  &d, "make a tree of paths");
+	caller = MemoryContextSwitchTo(d.row);
 	for (uint32_t i = 0; i < tree.n; i++)
 	{
 		const BmPathTreeNode *t = &tree.node[i];
@@ -166,10 +172,9 @@ behav_path_tree(PG_FUNCTION_ARGS)
 					   seconds_datum(t->seconds, &null[10])};
 
 		null[1] = root;
-		bm_srf_row(fcinfo, v, null);
-		if (i % 1024 == 0)
-			bm_interrupts();
+		bm_path_row(fcinfo, v, null, d.row);
 	}
+	MemoryContextSwitchTo(caller);
 	bm_path_close(&d);
 	return (Datum) 0;
 }

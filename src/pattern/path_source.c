@@ -398,6 +398,7 @@ bm_path_open(BmPathData *d, const char *source, const BmPathOptions *options, in
 	memset(d, 0, sizeof(*d));
 	d->context =
 		AllocSetContextCreate(CurrentMemoryContext, "behavmine paths", ALLOCSET_DEFAULT_SIZES);
+	d->row = AllocSetContextCreate(d->context, "behavmine row", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(d->context);
 	d->options = *options;
 	bm_mem_init(&d->mem, d->context);
@@ -457,6 +458,14 @@ bm_path_build(BmPathData *d)
 	bm_path_check(bmc_path_build(&d->paths, &d->rules, nusers, log->start, log->item, log->time,
 								 session, &d->mem, &d->watch.stop),
 				  d, "cut events into paths");
+}
+
+void
+bm_path_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls, MemoryContext row)
+{
+	bm_srf_row(fcinfo, values, nulls);
+	MemoryContextReset(row);
+	CHECK_FOR_INTERRUPTS();
 }
 
 void

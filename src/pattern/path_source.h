@@ -52,6 +52,7 @@ typedef struct BmPathNames
 typedef struct BmPathData
 {
 	MemoryContext context; /* everything below; deleted by bm_path_close */
+	MemoryContext row;     /* of the row in hand */
 	BmMem mem;
 	BmWatch watch;
 	BmSource *source;
@@ -68,6 +69,8 @@ extern void bm_path_open(BmPathData *d, const char *source, const BmPathOptions 
 /* Mark the nodes that a name or wildcard of an argument matches; NULL marks none. 22023 if it has none. */
 extern void bm_path_anchor(BmPathData *d, const char *argument, const char *pattern, uint8_t flag);
 extern void bm_path_build(BmPathData *d);
+/* One result row, made while row was the current context; empties it, and looks for interrupts. */
+extern void bm_path_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls, MemoryContext row);
 extern void bm_path_close(BmPathData *d);
 
 /*

@@ -251,6 +251,7 @@ typedef struct StatePaths
 	BmPathRules rules;
 	BmDict dict;
 	BmPaths paths;
+	MemoryContext row;
 } StatePaths;
 
 static void
@@ -308,6 +309,7 @@ open_state(StatePaths *p, FunctionCallInfo fcinfo, int64 depth, int64 gap, int o
 	bm_path_options(&p->options, bm_arg_jsonb(fcinfo, options), specs, more ? 3 : 2, what);
 	bm_mem_init(&p->mem, CurrentMemoryContext);
 	bm_watch_init(&watch, 0);
+	p->row = AllocSetContextCreate(CurrentMemoryContext, "behavmine row", ALLOCSET_SMALL_SIZES);
 	fill_dict(&p->dict, bm_flat_config(s), &p->mem);
 	code = bm_path_nodes(&p->names, &p->dict.view, &p->options, &p->mem, CurrentMemoryContext);
 	node = bmc_alloc(&p->mem, (size_t) s->n, sizeof(uint32_t));
@@ -371,6 +373,7 @@ BM_FUNCTION(behav_path_sessions);
 Datum
 behav_path_sessions(PG_FUNCTION_ARGS)
 {
+	MemoryContext caller;
 	StatePaths p;
 
 	bm_srf_begin(fcinfo);
@@ -378,6 +381,7 @@ behav_path_sessions(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	open_state(&p, fcinfo, bm_arg_range_or(fcinfo, 3, "depth", 1, PG_INT32_MAX, 0),
 			   arg_gap(fcinfo, 4), 5, NULL, "behav_path_sessions");
+	caller = MemoryContextSwitchTo(p.row);
 	for (size_t i = 0; i < p.paths.n; i++)
 	{
 		int64_t first = p.paths.time[p.paths.start[i]];
@@ -388,10 +392,9 @@ behav_path_sessions(PG_FUNCTION_ARGS)
 					  TimestampTzGetDatum(end), path_array(&p, i),
 					  Float8GetDatum((double) (end - begin) / USECS_PER_SEC)};
 
-		bm_srf_row(fcinfo, v, null);
-		if (i % 1024 == 0)
-			bm_interrupts();
+		bm_path_row(fcinfo, v, null, p.row);
 	}
+	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
 }
 
@@ -407,7 +410,7 @@ edge_row(FunctionCallInfo fcinfo, const StatePaths *p, size_t session, uint32 st
 				  bm_path_name(&p->names, exits ? BM_NODE_EXIT : p->paths.node[at + 1], step + 1),
 				  Float8GetDatum((double) (gap < 0 ? -gap : gap) / USECS_PER_SEC)};
 
-	bm_srf_row(fcinfo, v, null);
+	bm_path_row(fcinfo, v, null, p->row);
 }
 
 /* behav_path_edges(state, start_event, end_event, depth, gap, options) */
@@ -416,12 +419,14 @@ Datum
 behav_path_edges_state(PG_FUNCTION_ARGS)
 {
 	int64 depth = bm_arg_range_or(fcinfo, 3, "depth", 2, BM_MAX_PATH_DEPTH, 5);
+	MemoryContext caller;
 	StatePaths p;
 
 	bm_srf_begin(fcinfo);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	open_state(&p, fcinfo, depth, arg_gap(fcinfo, 4), 5, state_edge_options, "behav_path_edges");
+	caller = MemoryContextSwitchTo(p.row);
 	for (size_t i = 0; i < p.paths.n; i++)
 	{
 		uint32 n = (uint32) (p.paths.start[i + 1] - p.paths.start[i]);
@@ -430,8 +435,7 @@ behav_path_edges_state(PG_FUNCTION_ARGS)
 			edge_row(fcinfo, &p, i, step, false);
 		if (p.options.exits && n < depth)
 			edge_row(fcinfo, &p, i, n, true);
-		if (i % 1024 == 0)
-			bm_interrupts();
 	}
+	MemoryContextSwitchTo(caller);
 	return (Datum) 0;
 }

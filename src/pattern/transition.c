@@ -91,6 +91,7 @@ behav_transitions(PG_FUNCTION_ARGS)
 	States *states = palloc0(sizeof(States));
 	BmPathOptions options;
 	int64 since, until;
+	MemoryContext caller;
 	BmPathData d;
 	BmEdges edges;
 
@@ -102,6 +103,7 @@ behav_transitions(PG_FUNCTION_ARGS)
 	init_states(states, &d);
 	for (size_t i = 0; i < edges.n; i++)
 		states->out[state_of(states, edges.edge[i].source)] += edges.edge[i].count;
+	caller = MemoryContextSwitchTo(d.row);
 	for (size_t i = 0; i < edges.n; i++)
 	{
 		const BmEdge *e = &edges.edge[i];
@@ -115,10 +117,9 @@ behav_transitions(PG_FUNCTION_ARGS)
 
 		null[5] = isnan(e->seconds);
 		if (e->users >= (uint32_t) options.min_users)
-			bm_srf_row(fcinfo, v, null);
-		if (i % 1024 == 0)
-			bm_interrupts();
+			bm_path_row(fcinfo, v, null, d.row);
 	}
+	MemoryContextSwitchTo(caller);
 	bm_path_close(&d);
 	return (Datum) 0;
 }
