@@ -101,6 +101,14 @@ FULL JOIN (
 			UNION ALL SELECT 'last', (SELECT t.channel FROM p_events t WHERE t.user_id = c.user_id AND t.channel IS NOT NULL AND t.event <> 'purchase' AND t.ts BETWEEN c.ts - interval '3 days' AND c.ts ORDER BY ts DESC LIMIT 1)) x
 	WHERE c.event = 'purchase' GROUP BY 1, 2) s USING (model, channel);
 
+-- columns that are read along follow their events through the sort and the cleaning
+SELECT rows > 5000 AS many FROM behav_source('frequent', 'p_events', 'user_id', 'item_id', 'ts', 'event', options => '{"min_item_count": 100, "robot_events_per_minute": 0}');
+SELECT count(*) AS channels, bool_and((t.n = s.n) IS TRUE) AS same FROM (
+	SELECT target, sum(count) AS n FROM behav_transitions('frequent', options => '{"node": "channel"}') WHERE target <> '(end)' GROUP BY 1) t
+FULL JOIN (
+	SELECT channel AS target, count(*) AS n FROM p_events JOIN (SELECT item_id FROM p_events GROUP BY 1 HAVING count(*) >= 100) i USING (item_id)
+	WHERE channel IS NOT NULL GROUP BY 1) s USING (target);
+
 -- states: a path, its sessions, its edges, from a plain table
 SELECT user_id, behav_path(s), behav_path(s, end_event => 'cart', options => '{"reverse": true, "collapse": false}') AS before_cart, behav_events(s)
 FROM (SELECT user_id, behav_path_agg(ts, event) AS s FROM p_small GROUP BY user_id) u ORDER BY 1;
