@@ -185,7 +185,31 @@ SELECT 'bm2:AAAA'::behav_path_state;
 SELECT state::text AS good FROM p_whole ORDER BY user_id LIMIT 1 \gset
 SELECT overlay(:'good' PLACING CASE substr(:'good', 60, 1) WHEN 'A' THEN 'B' ELSE 'A' END FROM 60)::behav_path_state;
 SELECT left(:'good', 100)::behav_path_state;
+-- a state whose checksum is right and whose content is not: what made it is not trusted
+CREATE FUNCTION p_forge(state text, at int, byte int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE b bytea := decode(substr(state, 5), 'base64'); n int := length(b) - 4; crc bigint := 4294967295;
+BEGIN
+	b := set_byte(b, at, byte);
+	FOR i IN 0..n - 1 LOOP
+		crc := crc # get_byte(b, i);
+		FOR k IN 1..8 LOOP
+			crc := CASE WHEN crc & 1 = 1 THEN (crc >> 1) # 2197175160 ELSE crc >> 1 END;
+		END LOOP;
+	END LOOP;
+	RETURN 'bm1:' || translate(encode(substr(b, 1, n) || decode(lpad(to_hex(crc # 4294967295), 8, '0'), 'hex'), 'base64'), E'\n', '');
+END $$;
+SELECT behav_path_agg('2024-01-01', e)::text AS two FROM unnest('{a,b}'::text[]) e \gset
+SELECT length(decode(substr(:'two', 5), 'base64')) AS bytes, behav_path(p_forge(:'two', 0, 5)::behav_path_state);
+SELECT p_forge(:'two', 0, 1)::behav_path_state; -- a kind of state
+SELECT p_forge(:'two', 1, 2)::behav_path_state; -- a version
+SELECT p_forge(:'two', 31, 3)::behav_path_state; -- names
+SELECT p_forge(:'two', 39, 7)::behav_path_state; -- slots
+SELECT p_forge(:'two', 159, 255)::behav_path_state; -- the bytes of a name
+SELECT p_forge(:'two', 207, 2)::behav_path_state; -- the name of an event
+SELECT p_forge(:'two', 192, 128)::behav_path_state; -- the time of an event
 \set VERBOSITY default
+SELECT p_forge(:'two', 207, 2)::behav_path_state;
+SELECT p_forge(:'two', 1, 2)::behav_path_state;
 SELECT left(:'good', 100)::behav_path_state;
 SELECT 'bm2:AAAA'::behav_path_state;
 SELECT behav_path_agg(now(), repeat('x', 70000));
@@ -197,4 +221,5 @@ SELECT * FROM behav_attribution('views');
 SELECT * FROM behav_path_edges('small', options => '{"groups": [["x"]]}');
 
 DELETE FROM behavmine.source;
+DROP FUNCTION p_forge;
 DROP TABLE p_small, p_twice, p_events, p_states, p_whole CASCADE;

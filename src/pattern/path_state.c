@@ -136,6 +136,20 @@ behav_path_state_accum(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(bm_flat_add(s, PG_GETARG_TIMESTAMPTZ(1), code));
 }
 
+/* Append n entries, their codes by way of code, or as they are. */
+static BmFlat *
+add_entries(BmFlat *s, const uint64 *entry, int64 n, const uint32 *code)
+{
+	s = bm_flat_grow(s, n);
+	for (int64 i = 0; i < n; i++, entry += 2)
+	{
+		s = bm_flat_add(s, (int64) entry[0], code ? code[entry[1]] : entry[1]);
+		if ((i & 0xfffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	return s;
+}
+
 /* behav_path_state_combine(a, b): the events of both; names of b get the codes they have in a. */
 BM_FUNCTION(behav_path_state_combine);
 Datum
@@ -143,7 +157,7 @@ behav_path_state_combine(PG_FUNCTION_ARGS)
 {
 	BmFlat *a = bm_flat_writable(fcinfo, &path_kind);
 	const BmFlat *b;
-	const uint64 *names, *entry;
+	const uint64 *names;
 	uint32 *code;
 	char *name;
 
@@ -157,7 +171,6 @@ behav_path_state_combine(PG_FUNCTION_ARGS)
 	if (a == NULL)
 		PG_RETURN_POINTER(b);
 	names = bm_flat_config(b);
-	entry = bm_flat_entries(b);
 	code = palloc(sizeof(uint32) * Max(bmc_names_count(names), 1));
 	name = palloc(BM_MAX_NAME);
 	for (uint32 i = 0; i < bmc_names_count(names); i++)
@@ -165,13 +178,7 @@ behav_path_state_combine(PG_FUNCTION_ARGS)
 		bmc_name_bytes(name, names, i);
 		a = put_name(a, name, bmc_name_length(names, i), &code[i]);
 	}
-	a = bm_flat_grow(a, b->n);
-	for (int64 i = 0; i < b->n; i++, entry += 2)
-	{
-		a = bm_flat_add(a, (int64) entry[0], code[entry[1]]);
-		if ((i & 0xfffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
+	a = add_entries(a, bm_flat_entries(b), b->n, code);
 	a->ignored += b->ignored;
 	pfree(code);
 	pfree(name);
@@ -182,7 +189,7 @@ behav_path_state_combine(PG_FUNCTION_ARGS)
 static const BmFlat *
 canonical(const BmFlat *s)
 {
-	const uint64 *names = bm_flat_config(s), *entry = bm_flat_entries(s);
+	const uint64 *names = bm_flat_config(s), *entry;
 	uint32 n = bmc_names_count(names), *order, *code;
 	size_t nslots, words = bmc_names_least(&nslots, names);
 	BmNameRank *rank;
@@ -201,22 +208,13 @@ canonical(const BmFlat *s)
 	bmc_names_init(names_of(c), words, nslots);
 	(void) bmc_names_copy(names_of(c), words, names, order);
 	c->ignored = s->ignored;
-	c = bm_flat_grow(c, s->n);
-	for (int64 i = 0; i < s->n; i++, entry += 2)
+	c = add_entries(c, bm_flat_entries(s), s->n, code);
+	if ((c->flags & BM_FLAT_SORTED) == 0)
 	{
-		c = bm_flat_add(c, (int64) entry[0], code[entry[1]]);
-		if ((i & 0xfffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	entry = bm_flat_sorted(c);
-	if (entry != bm_flat_entries(c))
-	{
-		BmFlat *sorted = bm_flat_reconfigure(c, (uint32) words);
-
-		memcpy(names_of(sorted), names_of(c), sizeof(uint64) * words);
-		memcpy(bm_flat_entries(sorted), entry, sizeof(uint64) * 2 * (Size) s->n);
-		sorted->flags |= BM_FLAT_SORTED;
-		c = sorted;
+		entry = bm_flat_sorted(c); /* a copy */
+		c->n = 0;
+		c->flags |= BM_FLAT_SORTED;
+		c = add_entries(c, entry, s->n, NULL);
 	}
 	pfree(rank);
 	pfree(order);
