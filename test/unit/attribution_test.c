@@ -473,10 +473,43 @@ test_failures(void)
 	}
 }
 
+static bool
+always(void *arg)
+{
+	return true;
+}
+
+static void
+test_stop(void)
+{
+	size_t n = 500;
+	double *w = malloc(n * n * sizeof(double)), *v = malloc(7 * n * sizeof(double)), total;
+	BmStop stop = {always, NULL};
+
+	CASE("a large chain hears a stop, and is solved without one");
+	for (int stopped = 1; stopped >= 0; stopped--)
+	{
+		for (size_t i = 0; i < n * n; i++)
+			w[i] = 1;
+		for (size_t i = 0; i < 2 * n; i++)
+			v[i] = i == n - 1 || i >= n; /* convert from the last state alone; fail from all */
+		CHECK_INT(
+			bmc_chain_removal(v + 2 * n, &total, w, v, v + n, n, v + 3 * n, stopped ? &stop : NULL),
+			stopped ? BM_ESTOP : BM_OK);
+	}
+	/* states are alike but for the last, which all conversions pass */
+	CHECK(total > 0 && total < 1);
+	for (size_t i = 2; i < n - 1; i++)
+		CHECK_NEAR(v[2 * n + i], v[2 * n + 1], 1e-9);
+	CHECK_NEAR(v[2 * n + n - 1], 1, 1e-12);
+	free(w), free(v);
+}
+
 int
 main(void)
 {
 	test_chain_by_hand();
+	test_stop();
 	CASE(
 		"removal effects are those of chains without the state; reaching takes as long as walking");
 	for (long i = 0; i < cases(2000); i++)
