@@ -58,7 +58,7 @@ struct BmRowSearch
 static inline bool
 takes(const BmRowSearch *s, size_t row, const BmRowStep *step)
 {
-	return s->rows[2 * row + 1] >> step->symbol & 1;
+	return !(s->rows[2 * row + 1] & bmc_condition_bit(step->symbol));
 }
 
 static inline bool
@@ -273,7 +273,7 @@ search_alone(BmRowSearch *s, size_t *first, size_t *end)
 	for (; s->from < s->n; s->from++)
 	{
 		s->work++;
-		if (s->rows[2 * s->from + 1] & s->program->begins)
+		if (~s->rows[2 * s->from + 1] & s->program->begins)
 		{
 			BmStatus status = run_one(s, s->from, end);
 
@@ -330,7 +330,7 @@ search_together(BmRowSearch *s, size_t *first, size_t *end)
 			break;
 		if (s->now.n == 0)
 			begin_list(s, &s->now);
-		if (!found && row < s->n && (s->rows[2 * row + 1] & s->program->begins))
+		if (!found && row < s->n && (~s->rows[2 * row + 1] & s->program->begins))
 			add(s, &s->now, s->program->entry, row, row);
 		s->work++;
 		if (s->now.n > 0)

@@ -670,7 +670,7 @@ find_begins(BmRowProgram *p, BmMem *mem)
 		uint32_t to[2] = {step->next, step->op == BM_ROW_CHOICE ? step->other : step->next};
 
 		if (step->op == BM_ROW_SYMBOL)
-			p->begins |= UINT64_C(1) << step->symbol;
+			p->begins |= bmc_condition_bit(step->symbol);
 		else if (step->op != BM_ROW_MATCH && step->op != BM_ROW_NOWHERE)
 			for (int i = 0; i < 2; i++)
 				if (!seen[to[i]])

@@ -15,7 +15,7 @@
 #ifndef BM_ROW_PATTERN_H
 #define BM_ROW_PATTERN_H
 
-#include "core/mine/pattern_error.h"
+#include "core/mine/sequence_pattern.h"
 #include "core/num/mem.h"
 
 #define BM_MAX_ROW_PROGRAM 16384 /* symbols and choices with repetitions written out */
@@ -43,7 +43,7 @@ typedef struct BmRowProgram
 {
 	BmRowStep *step; /* (n); from the BmMem of bmc_row_parse */
 	uint32_t n, entry;
-	uint64_t begins; /* conditions of which a match's first row has one */
+	uint64_t begins; /* bits of the conditions of which a match's first row has one */
 } BmRowProgram;
 
 /* The conditions' names: condition i is name[i], of len[i] bytes. At most 64. */

@@ -119,7 +119,7 @@ queue_push(Queue *q, const Cell *c, BmMem *mem)
 	return BM_OK;
 }
 
-/* Elements whose condition holds. */
+/* Elements whose condition holds; conditions: the bits of those that do. */
 static inline uint64_t
 candidates(const BmSequencePattern *p, uint64_t conditions)
 {
@@ -234,7 +234,7 @@ scan(Scan *s, const uint64_t *events, size_t n, size_t *at, bool *hit, const BmS
 
 		for (; i < pause; i++)
 		{
-			uint64_t conditions = events[2 * i + 1];
+			uint64_t conditions = ~events[2 * i + 1];
 
 			if (conditions == 0)
 				continue;
@@ -323,7 +323,7 @@ fill_reach(uint64_t *reach, const BmSequencePattern *p, const uint64_t *events, 
 	scan_begin(&s, p, mem);
 	for (size_t i = first; i < end && status == BM_OK; i++)
 	{
-		uint64_t conditions = events[2 * i + 1];
+		uint64_t conditions = ~events[2 * i + 1];
 
 		reach[i - first] = 0;
 		if (conditions != 0)
@@ -355,7 +355,7 @@ earliest_before(size_t *earliest, const uint64_t *reach, const BmSequencePattern
 			break;
 		if ((reach[i - first] & bit) && gap >= p->least[j])
 			*earliest = i;
-		if ((p->adjacent >> j & 1) && events[2 * i + 1] != 0)
+		if ((p->adjacent >> j & 1) && events[2 * i + 1] != BM_NO_CONDITION)
 			break;
 	}
 	return BM_OK;

@@ -3,8 +3,8 @@
  *		Does an event sequence contain a pattern, how often, and where: exact, O(events * elements) at
  *		most, without backtracking.
  *
- * Events are entries (time, conditions) of two words in the order of entries.h; bit c of the second
- * word says that condition c+1 holds. Events of no condition are passed over, as if they were not
+ * Events are entries (time, conditions) of two words in the order of entries.h; the second word as
+ * sequence_pattern.h has it. Events of no condition are passed over, as if they were not
  * there. A match is one event for each element, each later than the one before in that order.
  */
 #ifndef BM_SEQUENCE_MATCH_H

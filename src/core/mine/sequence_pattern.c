@@ -109,7 +109,7 @@ add_element(Parser *s, int condition, size_t at)
 	if (condition < 0)
 		p->any |= UINT64_C(1) << p->n;
 	else
-		p->uses[condition] |= UINT64_C(1) << p->n;
+		p->uses[63 - condition] |= UINT64_C(1) << p->n;
 	p->condition[p->n++] = condition < 0 ? 255 : (uint8_t) condition;
 	return BM_OK;
 }

@@ -20,6 +20,19 @@
 #define BM_MAX_ELEMENTS 64          /* events of one pattern: one bit each */
 #define BM_MAX_SECONDS 100000000000 /* in a bound: 3,000 years */
 
+/*
+ * The conditions of an event as the second word of its entry: all ones, without the bit of each
+ * condition that holds. Of two events at one time, the one that holds the condition of the lowest
+ * number where they differ is sorted before the other.
+ */
+#define BM_NO_CONDITION UINT64_MAX
+
+static inline uint64_t
+bmc_condition_bit(int condition)
+{
+	return (UINT64_C(1) << 63) >> condition;
+}
+
 /* Element j is bit j of the sets; its gap is the one before it. Element 0 has none. */
 typedef struct BmSequencePattern
 {
@@ -30,7 +43,7 @@ typedef struct BmSequencePattern
 	uint64_t open;                      /* a gap without bounds */
 	uint64_t bounded;                   /* a gap with an upper bound only */
 	uint64_t delayed;                   /* a gap with a lower bound above 0 */
-	uint64_t uses[BM_MAX_CONDITIONS];   /* elements of each condition */
+	uint64_t uses[BM_MAX_CONDITIONS];   /* elements by bit number of their condition */
 	uint64_t least[BM_MAX_ELEMENTS];    /* microseconds of the gap, at least */
 	uint64_t most[BM_MAX_ELEMENTS];     /* at most; UINT64_MAX: any */
 	uint8_t condition[BM_MAX_ELEMENTS]; /* 0-based; of an element in any: 255 */
