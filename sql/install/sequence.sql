@@ -181,3 +181,80 @@ CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_sequence_state) (
 	FINALFUNC = @extschema@.behav_sequence_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_sequence_state) IS
 'Stored states of one user as one state. Example: SELECT user_id, behav_sequence_count(behav_rollup(seq)) FROM daily GROUP BY user_id';
+
+-- ---- what came next ----
+
+CREATE TYPE @extschema@.behav_next_node_state;
+CREATE FUNCTION @extschema@.behav_next_node_state_in(cstring) RETURNS @extschema@.behav_next_node_state
+AS 'MODULE_PATHNAME', 'behav_next_node_state_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION @extschema@.behav_next_node_state_out(@extschema@.behav_next_node_state) RETURNS cstring
+AS 'MODULE_PATHNAME', 'behav_next_node_state_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION @extschema@.behav_next_node_state_recv(internal) RETURNS @extschema@.behav_next_node_state
+AS 'MODULE_PATHNAME', 'behav_next_node_state_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION @extschema@.behav_next_node_state_send(@extschema@.behav_next_node_state) RETURNS bytea
+AS 'MODULE_PATHNAME', 'behav_next_node_state_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE TYPE @extschema@.behav_next_node_state (
+	INPUT = @extschema@.behav_next_node_state_in, OUTPUT = @extschema@.behav_next_node_state_out,
+	RECEIVE = @extschema@.behav_next_node_state_recv, SEND = @extschema@.behav_next_node_state_send,
+	INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended);
+COMMENT ON TYPE @extschema@.behav_next_node_state IS
+'Events of one user with their texts, 64 bytes for up to 32 of text; made by behav_next_node_agg, merged by behav_rollup. Example: CREATE TABLE daily AS SELECT user_id, behav_next_node_agg(''forward'', ''first_match'', ts, page, true, page = ''/'') AS next FROM events GROUP BY user_id';
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_in(cstring) IS
+'Text form of a state, with its checksum verified. Example: SELECT behav_next_node_agg(''forward'', ''head'', ts, page, true, page = ''/'')::text::behav_next_node_state FROM events';
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_out(@extschema@.behav_next_node_state) IS
+'Text form of a state: bm1: and base64. Example: SELECT behav_next_node_agg(''forward'', ''head'', ts, page, true, page = ''/'')::text FROM events';
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_recv(internal) IS
+'Binary form of a state, with its checksum verified; used by COPY and drivers. Example: COPY daily FROM ''/tmp/daily'' (FORMAT binary)';
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_send(@extschema@.behav_next_node_state) IS
+'Binary form of a state; used by COPY and drivers. Example: COPY daily TO ''/tmp/daily'' (FORMAT binary)';
+
+CREATE FUNCTION @extschema@.behav_next_node_state_accum(
+	@extschema@.behav_next_node_state, text, text, timestamptz, text, boolean, VARIADIC boolean[])
+RETURNS @extschema@.behav_next_node_state
+AS 'MODULE_PATHNAME', 'behav_next_node_state_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_accum(@extschema@.behav_next_node_state, text, text, timestamptz, text, boolean, boolean[]) IS
+'Transition of behav_next_node: one more event. Example: SELECT behav_next_node(''forward'', ''head'', ts, page, true, page = ''/'') FROM events';
+CREATE FUNCTION @extschema@.behav_next_node_state_combine(
+	@extschema@.behav_next_node_state, @extschema@.behav_next_node_state)
+RETURNS @extschema@.behav_next_node_state
+AS 'MODULE_PATHNAME', 'behav_next_node_state_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_combine(@extschema@.behav_next_node_state, @extschema@.behav_next_node_state) IS
+'Two states of the same question as one. Example: SELECT behav_next_node(behav_next_node_state_combine(a.next, b.next)) FROM monday a JOIN tuesday b USING (user_id)';
+CREATE FUNCTION @extschema@.behav_next_node_state_final(@extschema@.behav_next_node_state)
+RETURNS @extschema@.behav_next_node_state
+AS 'MODULE_PATHNAME', 'behav_next_node_state_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_next_node_state_final(@extschema@.behav_next_node_state) IS
+'A state without spare room: what behav_next_node_agg answers. Example: SELECT behav_next_node_agg(''forward'', ''head'', ts, page, true, page = ''/'') FROM events';
+CREATE FUNCTION @extschema@.behav_next_node(state @extschema@.behav_next_node_state)
+RETURNS text
+AS 'MODULE_PATHNAME', 'behav_next_node' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.behav_next_node(@extschema@.behav_next_node_state) IS
+'The event behind the run that a state looks for. Example: SELECT user_id, behav_next_node(behav_rollup(next)) FROM daily GROUP BY user_id';
+CREATE FUNCTION @extschema@.behav_ignored(state @extschema@.behav_next_node_state)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'behav_next_node_state_ignored' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_ignored(@extschema@.behav_next_node_state) IS
+'Number of rows that a state left out because their time was null or infinite. Example: SELECT sum(behav_ignored(next)) FROM daily';
+
+CREATE AGGREGATE @extschema@.behav_next_node(
+	direction text, base text, ts timestamptz, event text, base_condition boolean,
+	VARIADIC events boolean[]) (
+	SFUNC = @extschema@.behav_next_node_state_accum, STYPE = @extschema@.behav_next_node_state,
+	COMBINEFUNC = @extschema@.behav_next_node_state_combine,
+	FINALFUNC = @extschema@.behav_next_node, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_next_node(text, text, timestamptz, text, boolean, boolean[]) IS
+'The event of the row after a run of rows that begins at the base and fulfils the conditions one after the other. Example: SELECT next, count(*) FROM (SELECT behav_next_node(''forward'', ''first_match'', ts, page, true, page = ''/cart'') AS next FROM events GROUP BY user_id) x GROUP BY 1 ORDER BY 2 DESC';
+CREATE AGGREGATE @extschema@.behav_next_node_agg(
+	direction text, base text, ts timestamptz, event text, base_condition boolean,
+	VARIADIC events boolean[]) (
+	SFUNC = @extschema@.behav_next_node_state_accum, STYPE = @extschema@.behav_next_node_state,
+	COMBINEFUNC = @extschema@.behav_next_node_state_combine,
+	FINALFUNC = @extschema@.behav_next_node_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_next_node_agg(text, text, timestamptz, text, boolean, boolean[]) IS
+'A user''s events as a state to store and to merge later: behav_next_node reads it. Example: SELECT user_id, behav_next_node_agg(''forward'', ''head'', ts, page, true, page = ''/'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_next_node_state) (
+	SFUNC = @extschema@.behav_next_node_state_combine, STYPE = @extschema@.behav_next_node_state,
+	COMBINEFUNC = @extschema@.behav_next_node_state_combine,
+	FINALFUNC = @extschema@.behav_next_node_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_next_node_state) IS
+'Stored states of one user as one state. Example: SELECT user_id, behav_next_node(behav_rollup(next)) FROM daily GROUP BY user_id';

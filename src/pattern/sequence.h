@@ -38,6 +38,8 @@ extern uint32 bm_sequence_encode(uint64 *words, const BmSequenceConfig *config);
 /* The compiled pattern; a caret under what is wrong. */
 extern void bm_sequence_compile(BmSequencePattern *p, const char *pattern, int bytes,
 								int conditions);
+/* Conditions of a row (boolean[], 1 to 64) as the word of an entry; a NULL among them is false. */
+extern uint64 bm_arg_conditions(FunctionCallInfo fcinfo, int arg, int *conditions);
 /* An interval argument as microseconds, 0 for NULL. */
 extern uint64 bm_arg_within(FunctionCallInfo fcinfo, int i);
 

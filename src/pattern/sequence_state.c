@@ -212,9 +212,8 @@ raise_conditions(int n)
 			 errdetail("It has %d; the limit is %d.", n, BM_MAX_CONDITIONS)));
 }
 
-/* Conditions of a row as the word of an entry; NULL is false. */
-static inline uint64
-conditions_word(FunctionCallInfo fcinfo, int arg, int *conditions)
+uint64
+bm_arg_conditions(FunctionCallInfo fcinfo, int arg, int *conditions)
 {
 	ArrayType *array;
 	const bits8 *nulls;
@@ -374,7 +373,7 @@ accumulate(FunctionCallInfo fcinfo, int ts, ConfigFn fill)
 	const SequenceCache *cache = fcinfo->flinfo->fn_extra;
 	int conditions;
 
-	word = conditions_word(fcinfo, ts + 1, &conditions);
+	word = bm_arg_conditions(fcinfo, ts + 1, &conditions);
 	if (!cache_fits(cache, source, within, conditions))
 		cache = make_cache(fcinfo, source, within, conditions, fill);
 	if (s == NULL)
