@@ -258,3 +258,14 @@ CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_next_node_state) (
 	FINALFUNC = @extschema@.behav_next_node_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_rollup(@extschema@.behav_next_node_state) IS
 'Stored states of one user as one state. Example: SELECT user_id, behav_next_node(behav_rollup(next)) FROM daily GROUP BY user_id';
+
+-- ---- on sources ----
+
+CREATE FUNCTION @extschema@.behav_sequence_users(
+	source text, pattern text, conditions text[], within interval = NULL,
+	since timestamptz = NULL, until timestamptz = NULL)
+RETURNS TABLE (
+	user_id text, matches bigint, first_ts timestamptz, last_ts timestamptz, times timestamptz[])
+AS 'MODULE_PATHNAME', 'behav_sequence_users' LANGUAGE C STABLE PARALLEL UNSAFE COST 10000 ROWS 1000;
+COMMENT ON FUNCTION @extschema@.behav_sequence_users(text, text, text[], interval, timestamptz, timestamptz) IS
+'Users of a source whose events match a pattern over its behaviours: how often, and when first. Example: SELECT * FROM behav_sequence_users(''shop'', ''(?1).*(?2)'', ''{view,purchase}'', within => ''1 day'')';
