@@ -89,7 +89,7 @@ set_size(Parser *s, uint32_t index, uint64_t steps, size_t at)
 {
 	if (steps > BM_MAX_ROW_PROGRAM)
 		return fault(s, BM_PATTERN_RANGE, at,
-					 "with its repetitions written out, a pattern has at most 16384 steps");
+					 "it has more than 16384 steps when its repetitions are written out");
 	s->node[index].size = (uint32_t) steps;
 	return BM_OK;
 }

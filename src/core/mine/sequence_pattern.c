@@ -104,7 +104,7 @@ add_element(Parser *s, int condition, size_t at)
 	BmSequencePattern *p = s->p;
 
 	if (p->n == BM_MAX_ELEMENTS)
-		return fault(s, BM_PATTERN_RANGE, at, "a pattern has at most 64 events");
+		return fault(s, BM_PATTERN_RANGE, at, "it has more than 64 events");
 	close_gap(s);
 	if (condition < 0)
 		p->any |= UINT64_C(1) << p->n;
