@@ -125,8 +125,11 @@ put_match(FunctionCallInfo fcinfo, int64 number, const BmRowMatch *match, const 
 	values[0] = Int64GetDatum(number);
 	values[1] = TimestampTzGetDatum((TimestampTz) rows[2 * match->first]);
 	values[2] = TimestampTzGetDatum((TimestampTz) rows[2 * (match->first + match->n - 1)]);
+	/* a match can have millions of rows */
 	values[3] = symbols_array(match, label);
+	bm_interrupts();
 	values[4] = numbers_array(match, rows);
+	bm_interrupts();
 	values[5] = numbers_array(match, NULL);
 	bm_srf_row(fcinfo, values, nulls);
 	for (int i = 3; i < 6; i++)
