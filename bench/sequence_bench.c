@@ -11,12 +11,13 @@
 
 #define ROUNDS 5
 
+/* Seconds of this process's own work: others on the machine do not count. */
 static double
 now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
 }
 
@@ -163,8 +164,8 @@ main(int argc, char **argv)
 	row_speed("A B+ C", events, n, 100);
 	row_speed("(A | B)+? C D{2,}", events, n, 100);
 	row_speed("PERMUTE(A, B, C, D)", events, n, 100);
-	adversarial("(?1).*(?1).*(?1).*(?1).*(?1).*(?1).*(?2)", 1000000);
-	adversarial("(?1)(?t<=9999)(?1)(?t>=9)(?1)(?t<=9999)(?2)", 1000000);
+	adversarial("(?1).*(?1).*(?1).*(?1).*(?1).*(?1).*(?2)", 2000000);
+	adversarial("(?1)(?t<=9999)(?1)(?t>=9)(?1)(?t<=9999)(?2)", 2000000);
 	free(events);
 	return 0;
 }

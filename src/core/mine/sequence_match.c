@@ -38,12 +38,17 @@ typedef struct Queue
 	Cell last; /* the latest that the bound lets through */
 } Queue;
 
+/* Elements that can be reached; in registers while a scan runs. */
+typedef struct Reached
+{
+	uint64_t previous; /* at the event before */
+	uint64_t seen;     /* at any event so far */
+} Reached;
+
 typedef struct Scan
 {
 	const BmSequencePattern *p;
-	uint64_t previous; /* elements that lie at the event before */
-	uint64_t seen;     /* at any event so far */
-	uint64_t final;    /* the last element's bit */
+	uint64_t final; /* the last element's bit */
 	Cell latest[BM_MAX_ELEMENTS];
 	Queue queue[BM_MAX_ELEMENTS]; /* of delayed elements */
 	BmMem *mem;
@@ -52,7 +57,6 @@ typedef struct Scan
 static void
 scan_reset(Scan *s)
 {
-	s->previous = s->seen = 0;
 	for (uint64_t d = s->p->delayed; d; d &= d - 1)
 	{
 		Queue *q = &s->queue[__builtin_ctzll(d)];
@@ -174,7 +178,7 @@ within_window(Scan *s, uint64_t bits, int64_t t, int64_t *start)
 	return fit;
 }
 
-/* Remember where elements bits lie: at t, in matches that begin at start (NULL: nobody asks). */
+/* Remember that elements bits lie at t, in matches that begin at start (NULL: nobody asks). */
 static inline __attribute__((always_inline)) BmStatus
 remember(Scan *s, uint64_t bits, int64_t t, const int64_t *start)
 {
@@ -197,34 +201,36 @@ remember(Scan *s, uint64_t bits, int64_t t, const int64_t *start)
 }
 
 /*
- * One event of some condition: s->previous becomes the elements that can lie there. bounds, window:
+ * One event of some condition: now->previous becomes the elements that can lie there. bounds, window:
  * does the pattern have any? Constants where this is inlined.
  */
 static inline __attribute__((always_inline)) BmStatus
-step(Scan *s, int64_t t, uint64_t conditions, bool bounds, bool window)
+step(Scan *s, Reached *now, int64_t t, uint64_t conditions, bool bounds, bool window)
 {
 	const BmSequencePattern *p = s->p;
-	uint64_t can = candidates(p, conditions), reached = s->seen << 1, bits;
+	uint64_t can = candidates(p, conditions), reached = now->seen << 1, bits;
 	int64_t start[BM_MAX_ELEMENTS];
-	BmStatus status = BM_OK;
 
-	bits = can & (1 | (s->previous << 1 & p->adjacent) | (reached & p->open));
+	bits = can & (1 | (now->previous << 1 & p->adjacent) | (reached & p->open));
 	if (bounds)
 		bits |= within_bounds(s, can & reached & (p->bounded | p->delayed), t);
 	if (window)
 		bits = within_window(s, bits, t, start);
-	s->previous = bits;
-	s->seen |= bits;
-	if (bounds || window)
-		status = remember(s, bits, t, window ? start : NULL);
-	return status;
+	now->previous = bits;
+	now->seen |= bits;
+	if (window)
+		return remember(s, bits, t, start);
+	if (bounds)
+		return remember(s, bits & (p->bounded | p->delayed) >> 1, t, NULL);
+	return BM_OK;
 }
 
-/* Scan on from *at until a match ends (*hit, and *at is the event behind it), or to the end. */
+/* Scan from *at until a match ends (*hit, and *at is the event behind it), or to the end. */
 static inline __attribute__((always_inline)) BmStatus
 scan(Scan *s, const uint64_t *events, size_t n, size_t *at, bool *hit, const BmStop *stop,
 	 bool bounds, bool window)
 {
+	Reached now = {0, 0};
 	size_t i = *at;
 
 	*hit = false;
@@ -238,9 +244,9 @@ scan(Scan *s, const uint64_t *events, size_t n, size_t *at, bool *hit, const BmS
 
 			if (conditions == 0)
 				continue;
-			if (step(s, (int64_t) events[2 * i], conditions, bounds, window) != BM_OK)
+			if (step(s, &now, (int64_t) events[2 * i], conditions, bounds, window) != BM_OK)
 				return BM_ENOMEM;
-			if (s->previous & s->final)
+			if (now.previous & s->final)
 			{
 				*at = i + 1;
 				*hit = true;
@@ -318,6 +324,7 @@ fill_reach(uint64_t *reach, const BmSequencePattern *p, const uint64_t *events, 
 		   size_t end, BmMem *mem, const BmStop *stop)
 {
 	BmStatus status = BM_OK;
+	Reached now = {0, 0};
 	Scan s;
 
 	scan_begin(&s, p, mem);
@@ -328,8 +335,8 @@ fill_reach(uint64_t *reach, const BmSequencePattern *p, const uint64_t *events, 
 		reach[i - first] = 0;
 		if (conditions != 0)
 		{
-			status = step(&s, (int64_t) events[2 * i], conditions, true, false);
-			reach[i - first] = s.previous;
+			status = step(&s, &now, (int64_t) events[2 * i], conditions, true, false);
+			reach[i - first] = now.previous;
 		}
 		if ((i - first) % STOP_EVENTS == STOP_EVENTS - 1 && bmc_stop(stop))
 			status = BM_ESTOP;
