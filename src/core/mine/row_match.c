@@ -1,6 +1,6 @@
 /*
  * row_match.c
- *		A Pike machine (Pike 1994; Cox 2009): all ways through the program at once, in the order in
+ *		A Pike machine (Pike 1987; Cox 2009): all ways through the program at once, in the order in
  *		which the pattern prefers them, at most one thread at a step.
  *
  * Two threads that have come to the same step before the same row have the same future, so the one
