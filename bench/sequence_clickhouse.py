@@ -17,7 +17,7 @@ GROUPS = int(sys.argv[2]) if len(sys.argv) > 2 else 400
 
 
 def pattern(rng):
-    """Events with gaps that both sides define alike: nothing, .*, or one bound."""
+    """Events with gaps that both sides define alike: nothing, .*, or one bound; .* or a bound at the end."""
     text = ""
     for j in range(rng.randint(1, 4)):
         if j:
@@ -27,7 +27,7 @@ def pattern(rng):
             elif kind < 0.65:
                 text += "(?t%s%d)" % (rng.choice([">", ">=", "<", "<=", "=="]), rng.randint(0, 12))
         text += "." if j and rng.random() < 0.15 else "(?%d)" % rng.randint(1, 3)
-    return text
+    return text + rng.choice(["", "", "", ".*", "(?t>%d)" % rng.randint(0, 12)])
 
 
 def psql(sql):

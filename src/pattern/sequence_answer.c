@@ -153,7 +153,8 @@ behav_sequence_matches(PG_FUNCTION_ARGS)
 			break;
 		values[0] = Int64GetDatum(match);
 		values[1] = TimestampTzGetDatum((TimestampTz) q.events[2 * chain[0]]);
-		values[2] = TimestampTzGetDatum((TimestampTz) q.events[2 * chain[q.pattern.n - 1]]);
+		values[2] =
+			TimestampTzGetDatum((TimestampTz) q.events[2 * bmc_sequence_last(&q.pattern, chain)]);
 		values[3] = match_times(&q, chain);
 		bm_srf_row(fcinfo, values, nulls);
 		pfree(DatumGetPointer(values[3]));

@@ -132,7 +132,8 @@ search_user(Search *s, FunctionCallInfo fcinfo, uint32_t user)
 	values[0] = bm_text_datum(bm_dict_text(&s->log->users.view, user));
 	values[1] = Int64GetDatum((int64) more + 1);
 	values[2] = TimestampTzGetDatum((TimestampTz) events[2 * chain[0]]);
-	values[3] = TimestampTzGetDatum((TimestampTz) events[2 * chain[s->pattern.n - 1]]);
+	values[3] =
+		TimestampTzGetDatum((TimestampTz) events[2 * bmc_sequence_last(&s->pattern, chain)]);
 	values[4] = match_times(s, events, chain);
 	bm_srf_row(fcinfo, values, nulls);
 }

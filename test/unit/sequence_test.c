@@ -78,6 +78,7 @@ test_parser(void)
 	CHECK_INT(parsed("(?1)(?t>=0).*", 1).n, 1);
 	CHECK_INT(parsed("(?1)(?t>5)", 1).n, 2);
 	CHECK_INT(parsed("(?1)(?t>5)", 1).any, 2);
+	CHECK(parsed("(?1)(?t>5)", 1).peek && !parsed("(?1)(?t>5).", 1).peek);
 
 	CASE("what is no pattern, and where");
 	refused("", BM_PATTERN_SYNTAX, 0);
@@ -244,7 +245,7 @@ compare(const char *text, const BmSequencePattern *p, const uint64_t *events, si
 		if (found)
 		{
 			CHECK_INT(chain[p->n - 1], s.earliest_end);
-			CHECK_INT(next, s.earliest_end + 1);
+			CHECK_INT(next, s.earliest_end + !p->peek);
 			from = next;
 			count++;
 		}

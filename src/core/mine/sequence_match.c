@@ -225,7 +225,7 @@ step(Scan *s, Reached *now, int64_t t, uint64_t conditions, bool bounds, bool wi
 	return BM_OK;
 }
 
-/* Scan from *at until a match ends (*hit, and *at is the event behind it), or to the end. */
+/* Scan from *at until a match ends (*hit, and *at is where the next may begin), or to the end. */
 static inline __attribute__((always_inline)) BmStatus
 scan(Scan *s, const uint64_t *events, size_t n, size_t *at, bool *hit, const BmStop *stop,
 	 bool bounds, bool window)
@@ -248,7 +248,7 @@ scan(Scan *s, const uint64_t *events, size_t n, size_t *at, bool *hit, const BmS
 				return BM_ENOMEM;
 			if (now.previous & s->final)
 			{
-				*at = i + 1;
+				*at = i + !s->p->peek;
 				*hit = true;
 				return BM_OK;
 			}
@@ -400,6 +400,7 @@ bmc_sequence_find(size_t *chain, bool *found, size_t *next, const BmSequencePatt
 	*next = end;
 	if (status != BM_OK || !*found)
 		return status;
+	end += p->peek;
 	/* matches that end there and begin earlier are too long */
 	while (events[2 * (end - 1)] - events[2 * first] > p->within)
 		first++;

@@ -13,6 +13,13 @@
 #include "core/mine/sequence_pattern.h"
 #include "core/num/mem.h"
 
+/* The event of a chain with which its match ends. */
+static inline size_t
+bmc_sequence_last(const BmSequencePattern *p, const size_t *chain)
+{
+	return chain[p->n - 1 - (p->peek ? 1 : 0)];
+}
+
 /*
  * Matches that do not overlap: the one that ends first, then the search goes on behind its end; no
  * more than limit of them are looked for (1: is there one?). Memory is needed for lower bounds only.
@@ -24,7 +31,8 @@ extern BmStatus bmc_sequence_count(uint64_t *count, const BmSequencePattern *p,
 /*
  * The first of those matches at or after event from: chain (p->n) gets its events, every one of them
  * the earliest that any match has at that element. *found says whether there is one; *next is where
- * a search for the next one begins. 8 bytes an event between its first and last one.
+ * a search for the next one begins: behind the match, at the event that was only asked for if there
+ * is one. 8 bytes an event between its first and last one.
  */
 extern BmStatus bmc_sequence_find(size_t *chain, bool *found, size_t *next,
 								  const BmSequencePattern *p, const uint64_t *events, size_t n,

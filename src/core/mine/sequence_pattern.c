@@ -241,8 +241,8 @@ bmc_sequence_parse(BmSequencePattern *p, const char *text, size_t len, int ncond
 		if (status != BM_OK)
 			return status;
 	}
-	/* a gap that cannot be empty needs one more event */
-	if (s.timed && s.least > 0)
+	p->peek = s.timed && s.least > 0;
+	if (p->peek)
 		return add_element(&s, -1, len);
 	if (p->n == 0)
 		return syntax(&s, "expected an event: (?N) or \".\"");

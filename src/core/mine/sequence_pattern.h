@@ -9,7 +9,8 @@
  *
  * Blanks between elements mean nothing. What stands between two events makes one gap: nothing means
  * that the second follows the first directly; a time bound lets any events lie between, as .* does;
- * several bounds hold together. A gap at the end that may be empty matches nothing.
+ * several bounds hold together. A gap at the end that may be empty matches nothing; one that may not
+ * asks for one more event, which is no part of the match.
  */
 #ifndef BM_SEQUENCE_PATTERN_H
 #define BM_SEQUENCE_PATTERN_H
@@ -37,6 +38,7 @@ bmc_condition_bit(int condition)
 typedef struct BmSequencePattern
 {
 	int n;                              /* elements */
+	bool peek;                          /* the last one is asked for, but no part of the match */
 	uint64_t within;                    /* microseconds, first to last event; UINT64_MAX: any */
 	uint64_t any;                       /* elements that take every event */
 	uint64_t adjacent;                  /* follow the event before directly */
