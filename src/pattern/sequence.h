@@ -40,6 +40,9 @@ extern void bm_sequence_compile(BmSequencePattern *p, const char *pattern, int b
 								int conditions);
 /* Conditions of a row (boolean[], 1 to 64) as the word of an entry; a NULL among them is false. */
 extern uint64 bm_arg_conditions(FunctionCallInfo fcinfo, int arg, int *conditions);
+/* Times of a match's events as timestamptz[]: those of (?N), not those of a dot. */
+extern Datum bm_sequence_times(const BmSequencePattern *p, const uint64 *events,
+							   const size_t *chain);
 /* An interval argument as microseconds, 0 for NULL. */
 extern uint64 bm_arg_within(FunctionCallInfo fcinfo, int i);
 

@@ -95,16 +95,15 @@ behav_sequence_count(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64((int64) count_matches(fcinfo, PG_INT64_MAX));
 }
 
-/* Times of a match's events: those of (?N), not those of a dot. */
-static Datum
-match_times(const Question *q, const size_t *chain)
+Datum
+bm_sequence_times(const BmSequencePattern *p, const uint64 *events, const size_t *chain)
 {
 	Datum time[BM_MAX_ELEMENTS];
 	int n = 0;
 
-	for (int j = 0; j < q->pattern.n; j++)
-		if (!(q->pattern.any >> j & 1))
-			time[n++] = TimestampTzGetDatum((TimestampTz) q->events[2 * chain[j]]);
+	for (int j = 0; j < p->n; j++)
+		if (!(p->any >> j & 1))
+			time[n++] = TimestampTzGetDatum((TimestampTz) events[2 * chain[j]]);
 	return PointerGetDatum(construct_array(time, n, TIMESTAMPTZOID, sizeof(TimestampTz),
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
@@ -125,7 +124,7 @@ behav_sequence_events(PG_FUNCTION_ARGS)
 								   &q.watch.stop));
 	if (!found)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TIMESTAMPTZOID));
-	PG_RETURN_DATUM(match_times(&q, chain));
+	PG_RETURN_DATUM(bm_sequence_times(&q.pattern, q.events, chain));
 }
 
 /* All matches: number, first and last time, times of the (?N). */
@@ -155,7 +154,7 @@ behav_sequence_matches(PG_FUNCTION_ARGS)
 		values[1] = TimestampTzGetDatum((TimestampTz) q.events[2 * chain[0]]);
 		values[2] =
 			TimestampTzGetDatum((TimestampTz) q.events[2 * bmc_sequence_last(&q.pattern, chain)]);
-		values[3] = match_times(&q, chain);
+		values[3] = bm_sequence_times(&q.pattern, q.events, chain);
 		bm_srf_row(fcinfo, values, nulls);
 		pfree(DatumGetPointer(values[3]));
 	}

@@ -6,7 +6,6 @@
 #include "pattern/sequence.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -100,19 +99,6 @@ user_events(Search *s, uint32_t user, size_t *n)
 	return s->sorted;
 }
 
-static Datum
-match_times(const Search *s, const uint64 *events, const size_t *chain)
-{
-	Datum time[BM_MAX_ELEMENTS];
-	int n = 0;
-
-	for (int j = 0; j < s->pattern.n; j++)
-		if (!(s->pattern.any >> j & 1))
-			time[n++] = TimestampTzGetDatum((TimestampTz) events[2 * chain[j]]);
-	return PointerGetDatum(construct_array(time, n, TIMESTAMPTZOID, sizeof(TimestampTz),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
 /* A row for the user if there is a match. */
 static void
 search_user(Search *s, FunctionCallInfo fcinfo, uint32_t user)
@@ -134,7 +120,7 @@ search_user(Search *s, FunctionCallInfo fcinfo, uint32_t user)
 	values[2] = TimestampTzGetDatum((TimestampTz) events[2 * chain[0]]);
 	values[3] =
 		TimestampTzGetDatum((TimestampTz) events[2 * bmc_sequence_last(&s->pattern, chain)]);
-	values[4] = match_times(s, events, chain);
+	values[4] = bm_sequence_times(&s->pattern, events, chain);
 	bm_srf_row(fcinfo, values, nulls);
 }
 

@@ -1,37 +1,15 @@
 /*
  * row_pattern.c
- *		Row patterns: recursive descent into a tree, the tree into a program.
+ *		Row patterns: recursive descent into a tree.
  *
  * Every node knows how many steps it will need, so that a pattern that grows too large when its
  * repetitions are written out is refused where it does, before anything is written.
  */
-#include "core/mine/row_pattern.h"
+#include "core/mine/row_tree.h"
 
 #include <string.h>
 
-#define NONE UINT32_MAX
 #define MAX_REPEATS 1000000 /* of one quantifier; the size limit comes first */
-#define UNBOUNDED UINT32_MAX
-
-typedef enum NodeKind
-{
-	NODE_STEP, /* one step: a symbol or an anchor */
-	NODE_SEQUENCE,
-	NODE_CHOICE,
-	NODE_REPEAT,
-	NODE_PERMUTE
-} NodeKind;
-
-typedef struct Node
-{
-	uint8_t kind;
-	uint8_t op, symbol; /* NODE_STEP */
-	bool reluctant;     /* NODE_REPEAT */
-	uint32_t least, most;
-	uint32_t last;   /* last child, NONE without one */
-	uint32_t before; /* sibling to the left */
-	uint32_t size;   /* steps */
-} Node;
 
 typedef struct Parser
 {
@@ -40,10 +18,9 @@ typedef struct Parser
 	const BmRowNames *names;
 	BmMem *mem;
 	BmPatternError *error;
-	Node *node;
+	BmRowNode *node;
 	uint32_t n, capacity;
 	int depth;
-	BmRowProgram *program;
 } Parser;
 
 static BmStatus
@@ -64,12 +41,12 @@ syntax(Parser *s, const char *what)
 /* ---- the tree ---- */
 
 static BmStatus
-new_node(Parser *s, NodeKind kind, uint32_t *index)
+new_node(Parser *s, BmRowNodeKind kind, uint32_t *index)
 {
 	if (s->n == s->capacity)
 	{
 		uint32_t capacity = s->capacity ? 2 * s->capacity : 64;
-		Node *grown = bmc_realloc(s->mem, s->node, capacity, sizeof(Node));
+		BmRowNode *grown = bmc_realloc(s->mem, s->node, capacity, sizeof(BmRowNode));
 
 		if (grown == NULL)
 			return BM_ENOMEM;
@@ -77,9 +54,9 @@ new_node(Parser *s, NodeKind kind, uint32_t *index)
 		s->capacity = capacity;
 	}
 	*index = s->n++;
-	memset(&s->node[*index], 0, sizeof(Node));
+	memset(&s->node[*index], 0, sizeof(BmRowNode));
 	s->node[*index].kind = (uint8_t) kind;
-	s->node[*index].last = s->node[*index].before = NONE;
+	s->node[*index].last = s->node[*index].before = BM_ROW_NONE;
 	return BM_OK;
 }
 
@@ -189,7 +166,7 @@ add_symbol(Parser *s, const char *name, size_t len, size_t at, uint32_t *index)
 	for (int i = 0; i < s->names->n; i++)
 		if (s->names->len[i] == len && memcmp(s->names->name[i], name, len) == 0)
 		{
-			BmStatus status = new_node(s, NODE_STEP, index);
+			BmStatus status = new_node(s, BM_ROW_NODE_STEP, index);
 
 			if (status != BM_OK)
 				return status;
@@ -217,7 +194,7 @@ static BmStatus
 parse_anchor(Parser *s, BmRowOp op, uint32_t *index)
 {
 	size_t at = s->at++;
-	BmStatus status = new_node(s, NODE_STEP, index);
+	BmStatus status = new_node(s, BM_ROW_NODE_STEP, index);
 
 	if (status != BM_OK)
 		return status;
@@ -248,32 +225,10 @@ parse_group(Parser *s, uint32_t *index)
 	if (status != BM_OK)
 		return status;
 	if (looking_at(s, ')'))
-		status = new_node(s, NODE_SEQUENCE, index);
+		status = new_node(s, BM_ROW_NODE_SEQUENCE, index);
 	else
 		status = parse_choice(s, index);
 	return status == BM_OK ? leave(s, "expected \")\"") : status;
-}
-
-/* Steps of all orders: as a tree of prefixes where all elements are single steps, else written out. */
-static uint64_t
-permute_size(const Parser *s, uint32_t index, bool *prefixes)
-{
-	uint64_t sum = 0, orders = 1, tree = 0;
-	uint32_t k = 0;
-
-	*prefixes = true;
-	for (uint32_t c = s->node[index].last; c != NONE; c = s->node[c].before)
-	{
-		sum += s->node[c].size;
-		*prefixes = *prefixes && s->node[c].kind == NODE_STEP;
-		k++;
-	}
-	for (uint32_t i = 1; i <= k; i++)
-	{
-		tree = i * (1 + tree) + i - 1;
-		orders *= i;
-	}
-	return *prefixes ? tree : orders * sum + orders - 1;
 }
 
 static BmStatus
@@ -284,7 +239,7 @@ parse_permute(Parser *s, size_t begin, uint32_t *index)
 	bool prefixes;
 
 	if (status == BM_OK)
-		status = new_node(s, NODE_PERMUTE, index);
+		status = new_node(s, BM_ROW_NODE_PERMUTE, index);
 	while (status == BM_OK)
 	{
 		uint32_t child;
@@ -299,7 +254,7 @@ parse_permute(Parser *s, size_t begin, uint32_t *index)
 			break;
 	}
 	if (status == BM_OK)
-		status = set_size(s, *index, permute_size(s, *index, &prefixes), begin);
+		status = set_size(s, *index, bmc_row_permute_size(s->node, *index, &prefixes), begin);
 	return status == BM_OK ? leave(s, "expected \",\" or \")\"") : status;
 }
 
@@ -343,7 +298,7 @@ parse_braces(Parser *s, uint32_t *least, uint32_t *most)
 	*most = *least;
 	if (status == BM_OK && take(s, ','))
 	{
-		*most = UNBOUNDED;
+		*most = BM_ROW_UNBOUNDED;
 		if (!from || !looking_at(s, '}'))
 			status = parse_number(s, most);
 	}
@@ -359,14 +314,14 @@ repeat_size(uint64_t size, uint32_t least, uint32_t most)
 {
 	if (size == 0)
 		return 0;
-	return least * size + (most == UNBOUNDED ? size + 1 : (most - least) * (size + 1));
+	return least * size + (most == BM_ROW_UNBOUNDED ? size + 1 : (most - least) * (size + 1));
 }
 
 /* A quantifier behind *index, if there is one, replaces it. */
 static BmStatus
 parse_quantifier(Parser *s, uint32_t *index)
 {
-	uint32_t child = *index, least = 0, most = UNBOUNDED;
+	uint32_t child = *index, least = 0, most = BM_ROW_UNBOUNDED;
 	BmStatus status = BM_OK;
 	size_t at;
 
@@ -381,7 +336,7 @@ parse_quantifier(Parser *s, uint32_t *index)
 	else if (!take(s, '*'))
 		return BM_OK;
 	if (status == BM_OK)
-		status = new_node(s, NODE_REPEAT, index);
+		status = new_node(s, BM_ROW_NODE_REPEAT, index);
 	if (status == BM_OK)
 		status = add_child(s, *index, child, 0, at);
 	if (status != BM_OK)
@@ -395,7 +350,7 @@ parse_quantifier(Parser *s, uint32_t *index)
 static BmStatus
 parse_sequence(Parser *s, uint32_t *index)
 {
-	BmStatus status = new_node(s, NODE_SEQUENCE, index);
+	BmStatus status = new_node(s, BM_ROW_NODE_SEQUENCE, index);
 
 	do
 	{
@@ -413,7 +368,7 @@ parse_sequence(Parser *s, uint32_t *index)
 		skip_blanks(s);
 	} while (s->at < s->len && !strchr("|),", s->text[s->at]));
 	/* one alone needs no sequence around it */
-	if (s->node[*index].last != NONE && s->node[s->node[*index].last].before == NONE)
+	if (s->node[*index].last != BM_ROW_NONE && s->node[s->node[*index].last].before == BM_ROW_NONE)
 		*index = s->node[*index].last;
 	return BM_OK;
 }
@@ -422,12 +377,12 @@ static BmStatus
 parse_choice(Parser *s, uint32_t *index)
 {
 	BmStatus status = parse_sequence(s, index);
-	uint32_t choice = NONE, child = *index;
+	uint32_t choice = BM_ROW_NONE, child = *index;
 	size_t at = s->at;
 
 	if (status != BM_OK || !looking_at(s, '|'))
 		return status;
-	status = new_node(s, NODE_CHOICE, &choice);
+	status = new_node(s, BM_ROW_NODE_CHOICE, &choice);
 	if (status == BM_OK)
 		status = add_child(s, choice, child, 0, at);
 	while (status == BM_OK && take(s, '|'))
@@ -441,265 +396,6 @@ parse_choice(Parser *s, uint32_t *index)
 	return status;
 }
 
-/* ---- the program, written from its end: each piece is told where to go on ---- */
-
-/*
- * Two entries of one piece: for a round of a repetition that has not taken a row yet, and for one
- * that has; the same where it makes no difference. Only the second way leads back to the beginning
- * of a repetition without upper end. So no circle of steps is without a row, and the machine, which
- * visits a step once before a row, keeps the order of preference.
- */
-typedef struct Way
-{
-	uint32_t fresh, taken;
-} Way;
-
-#define STEP_MATCH 0
-#define STEP_NOWHERE 1
-
-static uint32_t
-emit_step(BmRowProgram *p, BmRowOp op, uint8_t symbol, uint32_t next, uint32_t other)
-{
-	BmRowStep *step = &p->step[p->n];
-
-	step->op = (uint8_t) op;
-	step->symbol = symbol;
-	step->next = next;
-	step->other = other;
-	return p->n++;
-}
-
-static Way
-emit_anchor(BmRowProgram *p, BmRowOp op, Way next)
-{
-	Way way;
-
-	way.taken = way.fresh = emit_step(p, op, 0, next.taken, NONE);
-	if (next.fresh != next.taken)
-		way.fresh = emit_step(p, op, 0, next.fresh, NONE);
-	return way;
-}
-
-static Way
-emit_symbol(BmRowProgram *p, uint8_t symbol, Way next)
-{
-	Way way;
-
-	way.taken = way.fresh = emit_step(p, BM_ROW_SYMBOL, symbol, next.taken, NONE);
-	return way;
-}
-
-static Way
-emit_choice(BmRowProgram *p, Way preferred, Way other)
-{
-	Way way;
-
-	way.taken = way.fresh = emit_step(p, BM_ROW_CHOICE, 0, preferred.taken, other.taken);
-	if (preferred.fresh != preferred.taken || other.fresh != other.taken)
-		way.fresh = emit_step(p, BM_ROW_CHOICE, 0, preferred.fresh, other.fresh);
-	return way;
-}
-
-static Way emit(Parser *s, uint32_t index, Way next);
-
-/* A choice between going through body and going on at next. */
-static Way
-emit_optional(Parser *s, const Node *repeat, Way body, Way next)
-{
-	return repeat->reluctant ? emit_choice(s->program, next, body)
-							 : emit_choice(s->program, body, next);
-}
-
-/* Any number of rounds; each has to take a row. */
-static Way
-emit_rounds(Parser *s, const Node *repeat, Way next)
-{
-	BmRowStep *const steps = s->program->step;
-	Way again = {STEP_NOWHERE, 0}, loop, body;
-
-	loop = emit_optional(s, repeat, next, next);
-	again.taken = loop.taken;
-	body = emit(s, repeat->last, again);
-	for (int i = 0; i < 2; i++)
-	{
-		BmRowStep *step = &steps[i == 0 ? loop.taken : loop.fresh];
-
-		*(repeat->reluctant ? &step->other : &step->next) = body.fresh;
-	}
-	return loop;
-}
-
-static Way
-emit_repeat(Parser *s, const Node *repeat, Way next)
-{
-	Way entry = next;
-
-	if (repeat->most == UNBOUNDED)
-		entry = emit_rounds(s, repeat, next);
-	else
-		for (uint32_t i = repeat->least; i < repeat->most; i++)
-			entry = emit_optional(s, repeat, emit(s, repeat->last, entry), next);
-	for (uint32_t i = 0; i < repeat->least; i++)
-		entry = emit(s, repeat->last, entry);
-	return entry;
-}
-
-/* The orders of the elements in left, those of equal beginnings sharing it. */
-static Way
-emit_prefixes(Parser *s, const uint32_t *element, int k, uint32_t left, Way next)
-{
-	Way entry = next;
-	bool any = false;
-
-	for (int i = k - 1; i >= 0; i--)
-		if (left >> i & 1)
-		{
-			Way rest = emit_prefixes(s, element, k, left & ~(UINT32_C(1) << i), next);
-			Way way = emit(s, element[i], rest);
-
-			entry = any ? emit_choice(s->program, way, entry) : way;
-			any = true;
-		}
-	return entry;
-}
-
-/* The order before this one in the lexicographic sense; false at the first. */
-static bool
-previous_order(int *order, int k)
-{
-	int i = k - 2, j = k - 1, swap;
-
-	while (i >= 0 && order[i] < order[i + 1])
-		i--;
-	if (i < 0)
-		return false;
-	while (order[j] > order[i])
-		j--;
-	swap = order[i], order[i] = order[j], order[j] = swap;
-	for (i++, j = k - 1; i < j; i++, j--)
-		swap = order[i], order[i] = order[j], order[j] = swap;
-	return true;
-}
-
-static Way
-emit_orders(Parser *s, const uint32_t *element, int k, Way next)
-{
-	int order[BM_MAX_PERMUTE];
-	Way entry = next;
-	bool any = false;
-
-	for (int i = 0; i < k; i++)
-		order[i] = k - 1 - i;
-	do
-	{
-		Way way = next;
-
-		for (int i = k - 1; i >= 0; i--)
-			way = emit(s, element[order[i]], way);
-		entry = any ? emit_choice(s->program, way, entry) : way;
-		any = true;
-	} while (previous_order(order, k));
-	return entry;
-}
-
-static Way
-emit_permute(Parser *s, uint32_t index, Way next)
-{
-	uint32_t element[BM_MAX_PERMUTE];
-	int k = 0, i;
-	bool prefixes;
-
-	permute_size(s, index, &prefixes);
-	for (uint32_t c = s->node[index].last; c != NONE; c = s->node[c].before)
-		k++;
-	i = k;
-	for (uint32_t c = s->node[index].last; c != NONE; c = s->node[c].before)
-		element[--i] = c;
-	return prefixes ? emit_prefixes(s, element, k, (UINT32_C(1) << k) - 1, next)
-					: emit_orders(s, element, k, next);
-}
-
-/* Write node index so that it goes on at next; where it begins. */
-static Way
-emit(Parser *s, uint32_t index, Way next)
-{
-	const Node *node = &s->node[index];
-	Way entry = next;
-
-	if (node->size == 0)
-		return next;
-	switch ((NodeKind) node->kind)
-	{
-	case NODE_STEP:
-		return node->op == BM_ROW_SYMBOL ? emit_symbol(s->program, node->symbol, next)
-										 : emit_anchor(s->program, (BmRowOp) node->op, next);
-	case NODE_SEQUENCE:
-		for (uint32_t c = node->last; c != NONE; c = s->node[c].before)
-			entry = emit(s, c, entry);
-		return entry;
-	case NODE_CHOICE:
-		entry = emit(s, node->last, next);
-		for (uint32_t c = s->node[node->last].before; c != NONE; c = s->node[c].before)
-			entry = emit_choice(s->program, emit(s, c, next), entry);
-		return entry;
-	case NODE_REPEAT:
-		return emit_repeat(s, node, next);
-	case NODE_PERMUTE:
-		return emit_permute(s, index, next);
-	}
-	return entry;
-}
-
-/* The conditions of the symbols that entry leads to without a row, whatever the anchors say. */
-static BmStatus
-find_begins(BmRowProgram *p, BmMem *mem)
-{
-	uint32_t *stack = bmc_alloc(mem, p->n + 1, sizeof(uint32_t)), depth = 0;
-	bool *seen = bmc_alloc0(mem, p->n, sizeof(bool));
-	BmStatus status = stack && seen ? BM_OK : BM_ENOMEM;
-
-	p->begins = 0;
-	if (status == BM_OK)
-	{
-		stack[depth++] = p->entry;
-		seen[p->entry] = true;
-	}
-	while (status == BM_OK && depth > 0)
-	{
-		const BmRowStep *step = &p->step[stack[--depth]];
-		uint32_t to[2] = {step->next, step->op == BM_ROW_CHOICE ? step->other : step->next};
-
-		if (step->op == BM_ROW_SYMBOL)
-			p->begins |= bmc_condition_bit(step->symbol);
-		else if (step->op != BM_ROW_MATCH && step->op != BM_ROW_NOWHERE)
-			for (int i = 0; i < 2; i++)
-				if (!seen[to[i]])
-				{
-					seen[to[i]] = true;
-					stack[depth++] = to[i];
-				}
-	}
-	bmc_free(mem, stack);
-	bmc_free(mem, seen);
-	return status;
-}
-
-static BmStatus
-compile(Parser *s, uint32_t root)
-{
-	BmRowProgram *p = s->program;
-	Way end = {STEP_MATCH, STEP_MATCH};
-
-	/* what stands in a repetition may need both ways */
-	p->step = bmc_alloc(s->mem, 2 * (size_t) s->node[root].size + 2, sizeof(BmRowStep));
-	if (p->step == NULL)
-		return BM_ENOMEM;
-	emit_step(p, BM_ROW_MATCH, 0, NONE, NONE);
-	emit_step(p, BM_ROW_NOWHERE, 0, NONE, NONE);
-	p->entry = emit(s, root, end).taken;
-	return find_begins(p, s->mem);
-}
-
 BmStatus
 bmc_row_parse(BmRowProgram *program, const char *text, size_t len, const BmRowNames *names,
 			  BmMem *mem, BmPatternError *error)
@@ -709,14 +405,13 @@ bmc_row_parse(BmRowProgram *program, const char *text, size_t len, const BmRowNa
 	BmStatus status;
 
 	memset(program, 0, sizeof(*program));
-	s.program = program;
 	status = parse_choice(&s, &root);
 	if (status == BM_OK && s.at < len)
 		status =
 			syntax(&s, text[s.at] == ')' ? "this \")\" closes no group"
 										 : "\",\" stands only between the elements of PERMUTE");
 	if (status == BM_OK)
-		status = compile(&s, root);
+		status = bmc_row_compile(program, s.node, root, mem);
 	bmc_free(mem, s.node);
 	if (status != BM_OK)
 		bmc_row_free(program, mem);
