@@ -30,6 +30,7 @@ query[match]="behav_sequence_match('(?1).*(?2).*(?3)', ts, event = 'view', event
 query[count]="behav_sequence_count('(?1)(?t<=3600)(?2)', ts, event = 'cart', event = 'purchase')"
 query[events]="behav_sequence_events('(?1)(?t<=3600)(?2)', ts, event = 'cart', event = 'purchase')"
 query[within]="behav_sequence_count('(?1).*(?2).*(?3)', '1 hour', ts, event = 'view', event = 'cart', event = 'purchase')"
+query[names]="behav_sequence_match('(?1).*(?2).*(?3)', ts, event, '{view,cart,purchase}')"
 query[next_node]="behav_next_node('forward', 'first_match', ts, event, true, event = 'cart')"
 for round in 1 2 3; do
 	for q in "${!query[@]}"; do
@@ -38,7 +39,7 @@ for round in 1 2 3; do
 	done
 done
 echo "$(sql "SELECT count(*) || ' events, ' || count(DISTINCT user_id) || ' users' FROM events")"
-for q in match count events within next_node; do
+for q in match names count events within next_node; do
 	echo "${best[$q]} ${best[array_agg]}" | awk -v q="$q" '{ printf "%-10s %6.0f ms, array_agg(ts) %6.0f ms: ratio %.2f\n", q, $1, $2, $1 / $2 }'
 done
 echo "wanted of the aggregates like these: ratio at most 1.3, then 1.0"

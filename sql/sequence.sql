@@ -48,6 +48,19 @@ FROM events('A0') WHERE false;
 SELECT behav_sequence_match('(?1)', NULL, true), behav_sequence_count('(?1)', NULL, true), behav_sequence_events('(?1)', NULL, true);
 SELECT behav_sequence_match('(?64)', ts, VARIADIC array_fill(false, '{63}') || true) FROM events('A0');
 
+-- conditions as names of events; a name may be there twice
+SELECT behav_sequence_match('(?1)(?2)', ts, e, '{A,B}') AS m, behav_sequence_count('(?1)(?2)', '2 s', ts, e, '{A,B}') AS n,
+	behav_sequence_events('(?3)', ts, e, '{A,A,C}') = ARRAY[to_timestamp(9)] AS t, behav_sequence_count('(?2)', ts, e, '{A,A}') AS twice,
+	behav_sequence_agg('(?1)(?2)', ts, e, '{A,B}')::text = behav_sequence_agg('(?1)(?2)', ts, e = 'A', e = 'B')::text AS same,
+	behav_sequence_agg('(?1)(?2)', '1 s', ts, e, '{A,B}')::text = behav_sequence_agg('(?1)(?2)', '1 s', ts, e = 'A', e = 'B')::text AS same_within,
+	behav_match_rows_agg('{A,B}', ts, e)::text = behav_match_rows_agg('{A,B}', ts, e = 'A', e = 'B')::text AS same_rows
+FROM (SELECT * FROM events('A0 B1 A2 X4 B5 C9') UNION ALL VALUES (to_timestamp(6), NULL)) x;
+-- pattern and names of each group, from a table
+CREATE TABLE ask AS SELECT p, n, x FROM (VALUES ('(?1)(?2)', '{A,B}'::text[], 'A0 B1 A2 B3'), ('(?2).*(?1)', '{B,A}', 'A0 B1 A2 B3'), ('(?1)', '{X}', 'A0')) v(p, n, x);
+SELECT p, n, behav_sequence_count(p, ts, e, n), behav_sequence_count(p, ts, VARIADIC ARRAY[e = n[1], e = n[2]]) AS other
+FROM ask, events(x) GROUP BY p, n ORDER BY p;
+DROP TABLE ask;
+
 -- states: asked later, by other patterns, stored as text, merged
 CREATE TABLE daily AS
 	SELECT u, d, behav_sequence_agg('(?1)(?t<=60).*(?2)', ts, k = 0, k = 1, k = 2) AS s
@@ -182,6 +195,11 @@ SELECT behav_sequence_count(behav_match_rows_agg('{A}', ts, true)) FROM events('
 SELECT behav_next_node('sideways', 'head', ts, e, true, true) FROM events('A0');
 SELECT behav_next_node('forward', 'heads', ts, e, true, true) FROM events('A0');
 SELECT behav_next_node('forward', 'head', ts, e, true, VARIADIC '{}'::boolean[]) FROM events('A0');
+SELECT behav_sequence_match('(?1)', ts, e, '{}'::text[]) FROM events('A0');
+SELECT behav_sequence_match('(?1)', ts, e, array_fill('a'::text, '{65}')) FROM events('A0');
+SELECT behav_sequence_match('(?1)', ts, e, NULL::text[]) FROM events('A0');
+SELECT behav_sequence_match('(?1)', ts, e, '{NULL}') FROM events('A0');
+SELECT behav_match_rows_agg('{A,A}', ts, e) FROM events('A0');
 -- a flipped byte, a cut state, a newer one
 SELECT behav_events(('bm1:' || translate(encode(set_byte(b, 40, get_byte(b, 40) # flip), 'base64'), E'\n', ''))::behav_sequence_state) > 0 AS loads
 FROM (SELECT decode(substr(s::text, 5), 'base64') AS b FROM daily WHERE u = 1 AND d = 0) x, generate_series(0, 1) flip WHERE flip = 0;

@@ -36,6 +36,24 @@ RETURNS @extschema@.behav_sequence_state
 AS 'MODULE_PATHNAME', 'behav_sequence_state_accum_within' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_sequence_state_accum(@extschema@.behav_sequence_state, text, interval, timestamptz, boolean[]) IS
 'Transition of the sequence aggregates with a limit on the whole: one more event. Example: SELECT behav_sequence_match(''(?1).*(?2)'', ''1 day'', ts, event = ''view'', event = ''purchase'') FROM events';
+CREATE FUNCTION @extschema@.behav_sequence_state_accum(
+	@extschema@.behav_sequence_state, text, timestamptz, text, text[])
+RETURNS @extschema@.behav_sequence_state
+AS 'MODULE_PATHNAME', 'behav_sequence_state_accum_names' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_sequence_state_accum(@extschema@.behav_sequence_state, text, timestamptz, text, text[]) IS
+'Transition of the sequence aggregates with conditions as names of events. Example: SELECT behav_sequence_match(''(?1).*(?2)'', ts, event, ''{view,purchase}'') FROM events';
+CREATE FUNCTION @extschema@.behav_sequence_state_accum(
+	@extschema@.behav_sequence_state, text, interval, timestamptz, text, text[])
+RETURNS @extschema@.behav_sequence_state
+AS 'MODULE_PATHNAME', 'behav_sequence_state_accum_names_within' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_sequence_state_accum(@extschema@.behav_sequence_state, text, interval, timestamptz, text, text[]) IS
+'Transition of the sequence aggregates with a limit on the whole and conditions as names of events. Example: SELECT behav_sequence_match(''(?1).*(?2)'', ''1 day'', ts, event, ''{view,purchase}'') FROM events';
+CREATE FUNCTION @extschema@.behav_sequence_state_accum_rows(
+	@extschema@.behav_sequence_state, text[], timestamptz, text)
+RETURNS @extschema@.behav_sequence_state
+AS 'MODULE_PATHNAME', 'behav_sequence_state_accum_rows_names' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_sequence_state_accum_rows(@extschema@.behav_sequence_state, text[], timestamptz, text) IS
+'Transition of behav_match_rows_agg with names of events as symbols. Example: SELECT behav_match_rows_agg(''{view,purchase}'', ts, event) FROM events';
 CREATE FUNCTION @extschema@.behav_sequence_state_accum_rows(
 	@extschema@.behav_sequence_state, text[], timestamptz, VARIADIC boolean[])
 RETURNS @extschema@.behav_sequence_state
@@ -175,6 +193,64 @@ CREATE AGGREGATE @extschema@.behav_match_rows_agg(names text[], ts timestamptz, 
 	FINALFUNC = @extschema@.behav_sequence_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_match_rows_agg(text[], timestamptz, boolean[]) IS
 'All rows of a user with named conditions, for behav_match_rows. Example: SELECT user_id, behav_match_rows_agg(''{V,C,P}'', ts, event = ''view'', event = ''cart'', event = ''purchase'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_match(pattern text, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_match, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_match(text, timestamptz, text, text[]) IS
+'Do the events match a pattern, conditions as names of events? Example: SELECT user_id, behav_sequence_match(''(?1)(?t<=3600)(?2)'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_match(
+	pattern text, within interval, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_match, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_match(text, interval, timestamptz, text, text[]) IS
+'The same with a limit on the time from the first event of a match to its last, conditions as names of events. Example: SELECT user_id, behav_sequence_match(''(?1).*(?2)'', ''1 day'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_count(pattern text, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_count, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_count(text, timestamptz, text, text[]) IS
+'How often a pattern matches, without overlap, conditions as names of events. Example: SELECT user_id, behav_sequence_count(''(?1)(?2)'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_count(
+	pattern text, within interval, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_count, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_count(text, interval, timestamptz, text, text[]) IS
+'The same with a limit on the time from the first event of a match to its last, conditions as names of events. Example: SELECT user_id, behav_sequence_count(''(?1).*(?2)'', ''1 day'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_events(pattern text, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_events, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_events(text, timestamptz, text, text[]) IS
+'Times of the conditions of the first match, empty without one, conditions as names of events. Example: SELECT user_id, behav_sequence_events(''(?1).*(?2)'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_events(
+	pattern text, within interval, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_events, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_events(text, interval, timestamptz, text, text[]) IS
+'The same with a limit on the time from the first event of a match to its last, conditions as names of events. Example: SELECT user_id, behav_sequence_events(''(?1).*(?2)'', ''1 day'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_agg(pattern text, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_agg(text, timestamptz, text, text[]) IS
+'A user''s events as a state to store, to merge and to ask later, conditions as names of events. Example: SELECT user_id, behav_sequence_agg(''(?1).*(?2)'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_sequence_agg(
+	pattern text, within interval, ts timestamptz, event text, conditions text[]) (
+	SFUNC = @extschema@.behav_sequence_state_accum, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_sequence_agg(text, interval, timestamptz, text, text[]) IS
+'The same with a limit on the time from the first event of a match to its last, conditions as names of events. Example: SELECT user_id, behav_sequence_agg(''(?1).*(?2)'', ''1 day'', ts, event, ''{cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_match_rows_agg(names text[], ts timestamptz, event text) (
+	SFUNC = @extschema@.behav_sequence_state_accum_rows, STYPE = @extschema@.behav_sequence_state,
+	COMBINEFUNC = @extschema@.behav_sequence_state_combine,
+	FINALFUNC = @extschema@.behav_sequence_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_match_rows_agg(text[], timestamptz, text) IS
+'All rows of a user, names of events as symbols, for behav_match_rows. Example: SELECT user_id, behav_match_rows_agg(''{view,cart,purchase}'', ts, event) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_rollup(@extschema@.behav_sequence_state) (
 	SFUNC = @extschema@.behav_sequence_state_combine, STYPE = @extschema@.behav_sequence_state,
 	COMBINEFUNC = @extschema@.behav_sequence_state_combine,

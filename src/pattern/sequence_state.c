@@ -187,16 +187,18 @@ bm_arg_within(FunctionCallInfo fcinfo, int i)
 /* ---- transition ---- */
 
 /*
- * The configuration of the last call, by the bytes of its arguments. Only a shortcut: without it,
- * each call would work the same words out again.
+ * What the last call worked out from its arguments, by their bytes. Only a shortcut: without it, each
+ * call would work the same out again.
  */
 typedef struct SequenceCache
 {
-	int conditions;
 	uint64 within;
-	int bytes; /* -1: NULL */
-	char *source;
-	uint32 nwords;
+	int conditions;
+	struct varlena *source; /* pattern, or names of the conditions for row patterns; NULL */
+	struct varlena *names;  /* of the events that make the conditions true; NULL for booleans */
+	const char *name[BM_MAX_CONDITIONS]; /* into names */
+	int len[BM_MAX_CONDITIONS];
+	uint32 nwords; /* of configuration */
 	uint64 word[FLEXIBLE_ARRAY_MEMBER];
 } SequenceCache;
 
@@ -309,44 +311,81 @@ names_config(BmSequenceConfig *config, Datum source)
 	config->names_bytes = s.len;
 }
 
+/* The same value, whichever header it has? */
 static bool
-cache_fits(const SequenceCache *cache, const struct varlena *source, uint64 within, int conditions)
+same_bytes(const struct varlena *a, const struct varlena *b)
 {
-	if (cache == NULL || cache->conditions != conditions || cache->within != within)
-		return false;
-	if (source == NULL || cache->bytes < 0)
-		return source == NULL && cache->bytes < 0;
-	return VARSIZE_ANY_EXHDR(source) == cache->bytes &&
-		   memcmp(VARDATA_ANY(source), cache->source, cache->bytes) == 0;
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static struct varlena *
+copy_bytes(MemoryContext context, const struct varlena *v)
+{
+	return v ? memcpy(MemoryContextAlloc(context, VARSIZE_ANY(v)), v, VARSIZE_ANY(v)) : NULL;
+}
+
+/* The elements of the cached array of names. */
+static void
+read_names(SequenceCache *cache)
+{
+	Datum *name;
+	bool *nulls;
+	int n;
+
+	deconstruct_array((ArrayType *) cache->names, TEXTOID, -1, false, TYPALIGN_INT, &name, &nulls,
+					  &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("the names of events must not be null")));
+		cache->name[i] = VARDATA_ANY(DatumGetPointer(name[i]));
+		cache->len[i] = VARSIZE_ANY_EXHDR(DatumGetPointer(name[i]));
+	}
+}
+
+static void
+free_cache(FmgrInfo *flinfo)
+{
+	SequenceCache *cache = flinfo->fn_extra;
+
+	flinfo->fn_extra = NULL;
+	if (cache == NULL)
+		return;
+	if (cache->source)
+		pfree(cache->source);
+	if (cache->names)
+		pfree(cache->names);
+	pfree(cache);
 }
 
 static SequenceCache *
-make_cache(FunctionCallInfo fcinfo, const struct varlena *source, uint64 within, int conditions,
-		   ConfigFn fill)
+make_cache(FunctionCallInfo fcinfo, const struct varlena *source, const struct varlena *names,
+		   uint64 within, int conditions, ConfigFn fill)
 {
 	BmSequenceConfig config = {.conditions = conditions, .within = within};
 	uint64 *words = palloc(sizeof(uint64) * BM_SEQUENCE_CONFIG);
-	SequenceCache *cache = fcinfo->flinfo->fn_extra;
-	int bytes = source ? VARSIZE_ANY_EXHDR(source) : 0;
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	SequenceCache *cache;
 	uint32 nwords;
 
-	fcinfo->flinfo->fn_extra = NULL;
-	if (cache)
-		pfree(cache);
+	free_cache(fcinfo->flinfo);
 	config.pattern = config.names = "";
 	if (source)
 		fill(&config, PointerGetDatum(source));
 	nwords = bm_sequence_encode(words, &config);
-	cache = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
-							   offsetof(SequenceCache, word) + sizeof(uint64) * nwords + bytes);
-	cache->conditions = conditions;
+	cache = MemoryContextAlloc(context, offsetof(SequenceCache, word) + sizeof(uint64) * nwords);
 	cache->within = within;
+	cache->conditions = conditions;
+	cache->source = copy_bytes(context, source);
+	cache->names = copy_bytes(context, names);
+	if (names)
+		read_names(cache);
 	cache->nwords = nwords;
 	memcpy(cache->word, words, sizeof(uint64) * nwords);
-	cache->bytes = source ? bytes : -1;
-	cache->source = (char *) (cache->word + nwords);
-	if (source)
-		memcpy(cache->source, VARDATA_ANY(source), bytes);
 	pfree(words);
 	fcinfo->flinfo->fn_extra = cache;
 	return cache;
@@ -362,29 +401,83 @@ check_same(const BmFlat *s, const SequenceCache *cache)
 						errhint("Give them as constants, or group by what they depend on.")));
 }
 
-/* Arguments: state, pattern or names, within if there is one, time (number ts), conditions. */
+/* Argument i as it is, short or not; NULL for NULL. */
+static struct varlena *
+arg_varlena(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : (struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(i));
+}
+
+/* The state, new or not, with one more row. */
 static Datum
-accumulate(FunctionCallInfo fcinfo, int ts, ConfigFn fill)
+add_row(FunctionCallInfo fcinfo, const SequenceCache *cache, int ts, uint64 word, bool all_rows)
 {
 	BmFlat *s = bm_flat_writable(fcinfo, &bm_sequence_kind);
-	const struct varlena *source =
-		PG_ARGISNULL(1) ? NULL : (struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(1));
-	uint64 within = ts == 3 ? bm_arg_within(fcinfo, 2) : 0, word;
-	const SequenceCache *cache = fcinfo->flinfo->fn_extra;
-	int conditions;
 
-	word = bm_arg_conditions(fcinfo, ts + 1, &conditions);
-	if (!cache_fits(cache, source, within, conditions))
-		cache = make_cache(fcinfo, source, within, conditions, fill);
 	if (s == NULL)
 		s = bm_flat_new_config(&bm_sequence_kind, cache->word, cache->nwords);
 	else
 		check_same(s, cache);
 	if (PG_ARGISNULL(ts) || TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ts)))
 		s->ignored++;
-	else if (word != BM_NO_CONDITION || fill == names_config)
+	else if (word != BM_NO_CONDITION || all_rows)
 		s = bm_flat_add(s, PG_GETARG_TIMESTAMPTZ(ts), word);
 	PG_RETURN_POINTER(s);
+}
+
+/* Arguments: state, pattern or names, within if there is one, time (number ts), conditions. */
+static Datum
+accumulate(FunctionCallInfo fcinfo, int ts, ConfigFn fill)
+{
+	const struct varlena *source = arg_varlena(fcinfo, 1);
+	uint64 within = ts == 3 ? bm_arg_within(fcinfo, 2) : 0, word;
+	const SequenceCache *cache = fcinfo->flinfo->fn_extra;
+	int conditions;
+
+	word = bm_arg_conditions(fcinfo, ts + 1, &conditions);
+	if (cache == NULL || cache->within != within || cache->conditions != conditions ||
+		!same_bytes(cache->source, source))
+		cache = make_cache(fcinfo, source, NULL, within, conditions, fill);
+	return add_row(fcinfo, cache, ts, word, fill == names_config);
+}
+
+/* The conditions that an event of this text makes true; bytes are compared. */
+static uint64
+event_word(FunctionCallInfo fcinfo, int i, const SequenceCache *cache)
+{
+	const struct varlena *event = arg_varlena(fcinfo, i);
+	uint64 word = BM_NO_CONDITION;
+
+	for (int c = 0; event && c < cache->conditions; c++)
+		if (VARSIZE_ANY_EXHDR(event) == cache->len[c] &&
+			memcmp(VARDATA_ANY(event), cache->name[c], cache->len[c]) == 0)
+			word ^= bmc_condition_bit(c);
+	return word;
+}
+
+/* As accumulate, with conditions as an event (argument event) and the names that it is compared with. */
+static Datum
+accumulate_names(FunctionCallInfo fcinfo, int ts, int names_arg, ConfigFn fill)
+{
+	const struct varlena *source = arg_varlena(fcinfo, 1), *names = arg_varlena(fcinfo, names_arg);
+	uint64 within = ts == 3 ? bm_arg_within(fcinfo, 2) : 0;
+	const SequenceCache *cache = fcinfo->flinfo->fn_extra;
+
+	if (names == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the names of events must not be null")));
+	if (cache == NULL || cache->within != within || !same_bytes(cache->source, source) ||
+		!same_bytes(cache->names, names))
+	{
+		/* not packed: its elements are pointed to */
+		ArrayType *array = DatumGetArrayTypeP(PG_GETARG_DATUM(names_arg));
+		int n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+		if (n < 1 || n > BM_MAX_CONDITIONS)
+			raise_conditions(n);
+		cache = make_cache(fcinfo, source, (struct varlena *) array, within, n, fill);
+	}
+	return add_row(fcinfo, cache, ts, event_word(fcinfo, ts + 1, cache), fill == names_config);
 }
 
 /* (state, pattern, ts, VARIADIC conditions) */
@@ -403,6 +496,22 @@ behav_sequence_state_accum_within(PG_FUNCTION_ARGS)
 	return accumulate(fcinfo, 3, pattern_config);
 }
 
+/* (state, pattern, ts, event, names of events) */
+BM_FUNCTION(behav_sequence_state_accum_names);
+Datum
+behav_sequence_state_accum_names(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 2, 4, pattern_config);
+}
+
+/* (state, pattern, within, ts, event, names of events) */
+BM_FUNCTION(behav_sequence_state_accum_names_within);
+Datum
+behav_sequence_state_accum_names_within(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 3, 5, pattern_config);
+}
+
 /* (state, names, ts, VARIADIC conditions) */
 BM_FUNCTION(behav_sequence_state_accum_rows);
 Datum
@@ -412,4 +521,12 @@ behav_sequence_state_accum_rows(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"names\" must not be null")));
 	return accumulate(fcinfo, 2, names_config);
+}
+
+/* (state, names of events, ts, event) */
+BM_FUNCTION(behav_sequence_state_accum_rows_names);
+Datum
+behav_sequence_state_accum_rows_names(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 2, 1, names_config);
 }
