@@ -111,6 +111,8 @@ SELECT * FROM rows('^A | C$', 'A0 A1 C2 C3');
 SELECT * FROM rows('PERMUTE(A, B, C)', 'C0 A1 B2 B3 A4 B5');
 SELECT * FROM rows('A*', 'B0 B1');
 SELECT * FROM rows('A*? B', 'A0 A1 B2');
+SELECT behav_match_rows_count(s, 'A B'), behav_match_rows_count(s, '(A | B) B', NULL, 'to next row'), behav_match_rows_count(s, 'A B', '1 s'), behav_match_rows_count(NULL, 'A') IS NULL AS none
+FROM (SELECT behav_match_rows_agg('{A,B}', ts, e) AS s FROM events('A0 B1 B2 A3 B5')) x;
 -- a row of two symbols stands for the one that the pattern prefers
 SELECT symbols FROM (SELECT behav_match_rows_agg('{UP,"big up"}', to_timestamp(i), i > 2, i > 4) AS s FROM generate_series(1, 6) i) x,
 	behav_match_rows(s, '("big up" | UP)+');

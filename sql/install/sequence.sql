@@ -122,6 +122,13 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'behav_match_rows' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.behav_match_rows(@extschema@.behav_sequence_state, text, interval, text) IS
 'Matches of a row pattern as MATCH_RECOGNIZE has them, with the symbol, time and number of each row. Example: SELECT m.* FROM (SELECT behav_match_rows_agg(''{V,P}'', ts, event = ''view'', event = ''purchase'') AS s FROM events WHERE user_id = 7) x, behav_match_rows(s, ''V{3,} P'', ''1 day'') m';
+CREATE FUNCTION @extschema@.behav_match_rows_count(
+	state @extschema@.behav_sequence_state, pattern text, within interval = NULL,
+	skip text = 'past last row')
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'behav_match_rows_count' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION @extschema@.behav_match_rows_count(@extschema@.behav_sequence_state, text, interval, text) IS
+'How many rows behav_match_rows answers. Example: SELECT user_id FROM events GROUP BY user_id HAVING behav_match_rows_count(behav_match_rows_agg(''{view,purchase}'', ts, event), ''view{3,} purchase'') > 0';
 CREATE FUNCTION @extschema@.behav_events(state @extschema@.behav_sequence_state)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'behav_sequence_state_events' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -136,48 +136,88 @@ put_match(FunctionCallInfo fcinfo, int64 number, const BmRowMatch *match, const 
 		pfree(DatumGetPointer(values[i]));
 }
 
+/* One question: the rows in order, and the search through them. */
+typedef struct RowQuestion
+{
+	Datum label[BM_MAX_CONDITIONS];
+	const uint64 *rows;
+	BmRowProgram program;
+	BmRowSearch *search;
+	BmWatch watch;
+	BmMem mem;
+} RowQuestion;
+
+static void
+check_search(BmStatus status)
+{
+	bm_check(status, "search the rows of one group for a pattern", NULL);
+}
+
+/* Arguments: state, pattern, within, skip. */
+static void
+ask(RowQuestion *q, FunctionCallInfo fcinfo)
+{
+	const BmFlat *s = bm_flat_get(PG_GETARG_DATUM(0), &bm_sequence_kind);
+	const char *name[BM_MAX_CONDITIONS];
+	size_t len[BM_MAX_CONDITIONS];
+	BmSequenceConfig config;
+	uint64 within;
+
+	bm_sequence_config(&config, s);
+	split_names(&config, name, len, q->label);
+	bm_mem_init(&q->mem, CurrentMemoryContext);
+	bm_watch_init(&q->watch, 0);
+	compile(&q->program, bm_arg_text(fcinfo, 1, "pattern"), name, len, config.conditions, &q->mem);
+	within = bm_arg_within(fcinfo, 2);
+	q->rows = bm_flat_sorted(s);
+	q->search = bmc_row_search(&q->program, q->rows, (size_t) s->n, within ? within : UINT64_MAX,
+							   arg_overlap(fcinfo, 3), &q->mem, &q->watch.stop);
+	check_search(q->search ? BM_OK : BM_ENOMEM);
+}
+
+/* The next match; false when there is none. */
+static bool
+next_match(RowQuestion *q, BmRowMatch *match)
+{
+	check_search(bmc_row_next(q->search, match));
+	bm_interrupts();
+	if (match->n > 0)
+		return true;
+	bmc_row_search_free(q->search);
+	bmc_row_free(&q->program, &q->mem);
+	return false;
+}
+
 /* (state, pattern, within, skip): the matches, in the order of their first rows. */
 BM_FUNCTION(behav_match_rows);
 Datum
 behav_match_rows(PG_FUNCTION_ARGS)
 {
-	static const char doing[] = "search the rows of one group for a pattern";
-	const char *name[BM_MAX_CONDITIONS];
-	size_t len[BM_MAX_CONDITIONS];
-	Datum label[BM_MAX_CONDITIONS];
-	BmSequenceConfig config;
-	BmRowProgram program;
-	BmRowSearch *search;
 	BmRowMatch match;
-	const uint64 *rows;
-	const BmFlat *s;
-	uint64 within;
-	BmWatch watch;
-	BmMem mem;
+	RowQuestion q;
 
 	bm_srf_begin(fcinfo);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
-	s = bm_flat_get(PG_GETARG_DATUM(0), &bm_sequence_kind);
-	bm_sequence_config(&config, s);
-	split_names(&config, name, len, label);
-	bm_mem_init(&mem, CurrentMemoryContext);
-	bm_watch_init(&watch, 0);
-	compile(&program, bm_arg_text(fcinfo, 1, "pattern"), name, len, config.conditions, &mem);
-	within = bm_arg_within(fcinfo, 2);
-	rows = bm_flat_sorted(s);
-	search = bmc_row_search(&program, rows, (size_t) s->n, within ? within : UINT64_MAX,
-							arg_overlap(fcinfo, 3), &mem, &watch.stop);
-	bm_check(search ? BM_OK : BM_ENOMEM, doing, NULL);
-	for (int64 number = 1;; number++)
-	{
-		bm_check(bmc_row_next(search, &match), doing, NULL);
-		bm_interrupts();
-		if (match.n == 0)
-			break;
-		put_match(fcinfo, number, &match, rows, label);
-	}
-	bmc_row_search_free(search);
-	bmc_row_free(&program, &mem);
+	ask(&q, fcinfo);
+	for (int64 number = 1; next_match(&q, &match); number++)
+		put_match(fcinfo, number, &match, q.rows, q.label);
 	return (Datum) 0;
+}
+
+/* The same arguments: how many matches. */
+BM_FUNCTION(behav_match_rows_count);
+Datum
+behav_match_rows_count(PG_FUNCTION_ARGS)
+{
+	BmRowMatch match;
+	RowQuestion q;
+	int64 n = 0;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	ask(&q, fcinfo);
+	while (next_match(&q, &match))
+		n++;
+	PG_RETURN_INT64(n);
 }
