@@ -50,7 +50,7 @@ is "$(grep -nE '^CREATE OR REPLACE|IF NOT EXISTS' "$ROOT"/sql/install/*.sql)" ""
 sql "CREATE EXTENSION behavmine"
 is "$(sql "SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
 		AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'behavmine')
-	WHERE p.prosecdef OR p.prolang NOT IN (SELECT oid FROM pg_language WHERE lanname = 'c')
+	WHERE p.prosecdef OR p.prokind <> 'a' AND p.prolang NOT IN (SELECT oid FROM pg_language WHERE lanname = 'c')
 		AND p.prosqlbody IS NULL AND p.proconfig IS NULL")" "" "no function runs with its owner's rights or under the caller's search_path"
 is "$(sql "SELECT string_agg(c.relname, ' ') FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'behavmine'::regnamespace AND a.grantee = 0")" "" \
 	"nothing stored is PUBLIC"
