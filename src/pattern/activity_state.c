@@ -196,6 +196,7 @@ behav_activity_state_combine(PG_FUNCTION_ARGS)
 	words = (uint64 *) bm_flat_config(a);
 	first = Min((int64) words[FIRST], (int64) bm_flat_config(b)[FIRST]);
 	words[FIRST] = bm_flat_config(b)[FIRST]; /* not part of what must be equal */
+	a->config_hash = b->config_hash;         /* which therefore tells nothing here */
 	a = bm_flat_append(a, b, &activity_kind);
 	((uint64 *) bm_flat_config(a))[FIRST] = first;
 	PG_RETURN_POINTER(a);

@@ -117,8 +117,7 @@ cut(BmFlat *s)
 	{
 		memmove(bm_flat_entries(s), r.entries + from * BM_NODE_WORDS,
 				(to - from) * BM_NODE_WORDS * sizeof(uint64));
-		s->n = (int64) (to - from);
-		s->flags |= BM_FLAT_SORTED;
+		bm_flat_settle(s, (int64) (to - from));
 	}
 	if (r.entries != bm_flat_entries(s))
 		pfree((void *) r.entries);

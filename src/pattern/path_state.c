@@ -212,8 +212,7 @@ canonical(const BmFlat *s)
 	if ((c->flags & BM_FLAT_SORTED) == 0)
 	{
 		entry = bm_flat_sorted(c); /* a copy */
-		c->n = 0;
-		c->flags |= BM_FLAT_SORTED;
+		bm_flat_settle(c, 0);
 		c = add_entries(c, entry, s->n, NULL);
 	}
 	pfree(rank);

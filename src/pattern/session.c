@@ -233,12 +233,9 @@ compact(BmFlat *s)
 	const uint64 *sorted = bm_flat_sorted(s);
 	int64 n = s->n;
 
-	s->n = merge_sorted(entries, sorted, n, (int64) bm_flat_config(s)[0]);
+	bm_flat_settle(s, merge_sorted(entries, sorted, n, (int64) bm_flat_config(s)[0]));
 	/* the room behind them is as in a new state: nothing of what was is stored or sent */
 	memset(entries + s->n * WORDS, 0, (n - s->n) * WORDS * sizeof(uint64));
-	s->flags |= BM_FLAT_SORTED;
-	if (s->n > 0)
-		s->last = (int64) entries[(s->n - 1) * WORDS + START];
 	if (sorted != entries)
 		pfree((void *) sorted);
 }
@@ -362,11 +359,9 @@ behav_session_state_final(PG_FUNCTION_ARGS)
 	size = sizeof(BmFlat) + sizeof(uint64) * (s->config_words + (Size) n * WORDS);
 	out = palloc(size);
 	memcpy(out, s, sizeof(BmFlat) + sizeof(uint64) * s->config_words);
-	out->n = n;
-	out->flags |= BM_FLAT_SORTED;
 	SET_VARSIZE(out, size);
 	memcpy(bm_flat_entries(out), entries, sizeof(uint64) * WORDS * (Size) n);
-	out->last = n > 0 ? (int64) entries[(n - 1) * WORDS + START] : 0;
+	bm_flat_settle(out, n);
 	PG_RETURN_POINTER(out);
 }
 

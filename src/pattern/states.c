@@ -100,8 +100,7 @@ bm_state_unite(BmFlat *s, int64 more, BmUniteFn unite)
 		memcpy(entries, sorted, bytes);
 		pfree((void *) sorted);
 	}
-	s->n = (int64) unite(entries, (size_t) s->n);
-	s->flags |= BM_FLAT_SORTED;
+	bm_flat_settle(s, (int64) unite(entries, (size_t) s->n));
 	/* grow unless a quarter is free: the next one must not come soon */
 	return bm_flat_grow(s, Max(more, s->n / 3));
 }
@@ -116,8 +115,7 @@ bm_state_united(const BmFlat *s, BmUniteFn unite)
 	memcpy(copy, s, bm_flat_size(s, -s->n));
 	if (bytes > 0)
 		memcpy(bm_flat_entries(copy), sorted, bytes);
-	copy->n = (int64) unite(bm_flat_entries(copy), (size_t) s->n);
-	copy->flags |= BM_FLAT_SORTED;
+	bm_flat_settle(copy, (int64) unite(bm_flat_entries(copy), (size_t) s->n));
 	SET_VARSIZE(copy, bm_flat_size(copy, 0));
 	return copy;
 }

@@ -103,11 +103,6 @@ extern BmFlat *bm_flat_new_config(const BmFlatKind *kind, const uint64 *config, 
  * configuration grows with what is in the state, and whose combine is their own.
  */
 extern BmFlat *bm_flat_reconfigure(const BmFlat *s, uint32 n);
-/*
- * A copy of s, entries and all, with room for n configuration words; those are zeros. For kinds whose
- * configuration grows with what is in the state, and whose combine is their own.
- */
-extern BmFlat *bm_flat_reconfigure(const BmFlat *s, uint32 n);
 /* A datum to read: detoasted and aligned, its header checked (0A000 from a newer version). */
 extern const BmFlat *bm_flat_get(Datum value, const BmFlatKind *kind);
 /*
@@ -123,6 +118,15 @@ extern const BmFlat *bm_flat_trim(const BmFlat *s);
 extern const uint64 *bm_flat_sorted(const BmFlat *s);
 /* Append the entries of b to a (writable); 22023 where their configurations differ. */
 extern BmFlat *bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind);
+
+/* After the entries were put in order, united or dropped in place: n of them are left, sorted. */
+static inline void
+bm_flat_settle(BmFlat *s, int64 n)
+{
+	s->n = n;
+	s->flags |= BM_FLAT_SORTED;
+	s->last = n > 0 ? (int64) bm_flat_entries(s)[(Size) (n - 1) * s->words] : 0;
+}
 
 /* Append one entry of s->words words; keeps the sorted flag as long as it is true. */
 static inline BmFlat *
