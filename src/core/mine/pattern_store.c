@@ -123,13 +123,19 @@ sort_run(BmPattern *v, size_t n, BmPattern *scratch, const BmPatterns *p)
 BmStatus
 bmc_patterns_sort(BmPatterns *p, const BmStop *stop)
 {
-	uint64_t *key = bmc_alloc(p->mem, p->n, sizeof(uint64_t));
-	uint32_t *order = bmc_alloc(p->mem, p->n, sizeof(uint32_t));
-	BmPattern *scratch = bmc_alloc(p->mem, p->n, sizeof(BmPattern));
-	BmStatus status = key && order && scratch ? BM_OK : BM_ENOMEM;
+	uint64_t *key;
+	uint32_t *order;
+	BmPattern *scratch;
+	BmStatus status;
 
-	if (status == BM_OK && p->n >= UINT32_MAX)
-		status = BM_ELIMIT;
+	if (p->n < 2)
+		return BM_OK;
+	if (p->n >= UINT32_MAX)
+		return BM_ELIMIT;
+	key = bmc_alloc(p->mem, p->n, sizeof(uint64_t));
+	order = bmc_alloc(p->mem, p->n, sizeof(uint32_t));
+	scratch = bmc_alloc(p->mem, p->n, sizeof(BmPattern));
+	status = key && order && scratch ? BM_OK : BM_ENOMEM;
 	for (size_t i = 0; i < p->n && status == BM_OK; i++)
 	{
 		key[i] = (uint64_t) ~p->pattern[i].support << 32 | p->pattern[i].length;
