@@ -33,8 +33,8 @@ pattern_tokens(BmPatternRun *run, char **word, int n, uint32_t *length)
 {
 	uint32_t *token = palloc(sizeof(uint32_t) * Max(n, 1));
 	uint32_t *id = palloc(sizeof(uint32_t) * Max(n, 1));
-	uint32_t *id_of = palloc_extended(sizeof(uint32_t) * Max(run->in.set.nitems, 1),
-									  MCXT_ALLOC_HUGE);
+	uint32_t *id_of =
+		palloc_extended(sizeof(uint32_t) * Max(run->in.set.nitems, 1), MCXT_ALLOC_HUGE);
 
 	for (uint32_t i = 0; i < run->db.nitems; i++)
 		id_of[run->db.code[i]] = i;
@@ -105,19 +105,17 @@ behav_match_pattern(PG_FUNCTION_ARGS)
 
 	word = bm_arg_text_array(fcinfo, 1, "pattern", &n);
 	if (n == 0)
-		ereport(ERROR,
-				(errcode(PG_ARGISNULL(1) ? ERRCODE_NULL_VALUE_NOT_ALLOWED
-										 : ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"pattern\" must name at least one item"),
-				 errhint("For example pattern => ARRAY['view', 'cart'].")));
+		ereport(ERROR, (errcode(PG_ARGISNULL(1) ? ERRCODE_NULL_VALUE_NOT_ALLOWED
+												: ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"pattern\" must name at least one item"),
+						errhint("For example pattern => ARRAY['view', 'cart'].")));
 	bm_srf_begin(fcinfo);
 	run = bm_pattern_begin(source);
 	bm_pattern_options(&run->options, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2),
 					   "behav_match_pattern", tables, true);
-	bm_pattern_read_source(&run->in, source, &run->options,
-						   bm_pattern_time(fcinfo, 3, PG_INT64_MIN),
-						   bm_pattern_time(fcinfo, 4, PG_INT64_MAX), &run->mem, run->context,
-						   &run->watch);
+	bm_pattern_read_source(
+		&run->in, source, &run->options, bm_pattern_time(fcinfo, 3, PG_INT64_MIN),
+		bm_pattern_time(fcinfo, 4, PG_INT64_MAX), &run->mem, run->context, &run->watch);
 	bm_pattern_database(run);
 	token = pattern_tokens(run, word, n, &length);
 	match_rows(fcinfo, run, token, length);

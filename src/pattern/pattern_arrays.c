@@ -84,12 +84,11 @@ null_item(const Builder *b)
 static void
 bad_shape(const Builder *b, const char *what)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("sequence %zu of %s has %s", b->sequences, b->in->what, what),
-			 errdetail("A sequence is an array of items, or of arrays of items that happen "
-					   "together."),
-			 errhint("For example [\"a\", [\"b\", \"c\"], \"a\"].")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("sequence %zu of %s has %s", b->sequences, b->in->what, what),
+					errdetail("A sequence is an array of items, or of arrays of items that happen "
+							  "together."),
+					errhint("For example [\"a\", [\"b\", \"c\"], \"a\"].")));
 }
 
 /* ---- jsonb ---- */
@@ -105,8 +104,7 @@ add_scalar(Builder *b, const JsonbValue *v)
 		add_item(b, v->val.string.val, v->val.string.len);
 		break;
 	case jbvNumeric:
-		number = DatumGetCString(
-			DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+		number = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
 		add_item(b, number, strlen(number));
 		pfree(number);
 		break;
@@ -186,9 +184,8 @@ finish(Builder *b)
 	b->element = grown(b, b->element, &b->element_capacity, b->elements + 1, sizeof(size_t));
 	b->start[b->sequences] = b->elements;
 	b->element[b->elements] = b->items;
-	b->in->set = (BmSequenceSet){b->sequences, b->tokens.view.n,
-								 b->start,	   b->sets ? b->element : NULL,
-								 b->item,	   NULL};
+	b->in->set = (BmSequenceSet){
+		b->sequences, b->tokens.view.n, b->start, b->sets ? b->element : NULL, b->item, NULL};
 	b->in->tokens = b->tokens.view;
 	b->in->marked = b->sets;
 	b->in->owners = b->owners.view;
@@ -308,10 +305,10 @@ column_type(Oid relid, const char *column)
 		return getBaseType(get_atttype(relid, attno));
 	columns = bm_relation_columns(relid, &n);
 	near = bm_nearest(column, (const char *const *) columns, n);
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("column \"%s\" of relation %s does not exist", column,
-						   bm_relation_name(relid)),
-					near ? errhint("Did you mean \"%s\"?", near) : 0));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of relation %s does not exist", column, bm_relation_name(relid)),
+			 near ? errhint("Did you mean \"%s\"?", near) : 0));
 	return InvalidOid;
 }
 

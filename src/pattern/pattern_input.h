@@ -14,22 +14,23 @@
 typedef struct BmPatternInput
 {
 	BmSequenceSet set;
-	const char *what;   /* for messages: source "shop" */
-	const char *unit;   /* users, sessions, sequences */
-	BmDictView tokens;  /* of the set's codes */
-	bool marked;        /* elements of several items: items are marked with + */
+	const char *what;  /* for messages: source "shop" */
+	const char *unit;  /* users, sessions, sequences */
+	BmDictView tokens; /* of the set's codes */
+	BmDictView more;   /* of the codes from tokens.n on; empty but for two inputs made one */
+	bool marked;       /* elements of several items: items are marked with + */
 	bool has_owners;
 	BmDictView owners;
-	uint32_t *owner;    /* (set.n) code in owners; NULL: the sequence's own number */
+	uint32_t *owner; /* (set.n) code in owners; NULL: the sequence's own number */
 } BmPatternInput;
 
 /* Keys of options; which of them a function takes, its tables say. */
 typedef struct BmPatternOptions
 {
-	char *of;        /* item, event or an attribute */
-	int per;         /* BmPer */
-	int element;     /* BmElement */
-	Jsonb *events;   /* behaviours to look at */
+	char *of;      /* item, event or an attribute */
+	int per;       /* BmPer */
+	int element;   /* BmElement */
+	Jsonb *events; /* behaviours to look at */
 	bool collapse_repeats;
 	int min_length, max_length; /* max 0: any */
 	Jsonb *min_gap, *max_gap, *max_window;
@@ -70,8 +71,8 @@ extern char **bm_pattern_words(Jsonb *json, const char *option, int *n);
 
 /* Read the sequences of a source. */
 extern void bm_pattern_read_source(BmPatternInput *in, const char *source,
-								   const BmPatternOptions *o, int64 since, int64 until,
-								   BmMem *mem, MemoryContext context, BmWatch *watch);
+								   const BmPatternOptions *o, int64 since, int64 until, BmMem *mem,
+								   MemoryContext context, BmWatch *watch);
 /* '[["a", ["b", "c"]], ["a"]]' */
 extern void bm_pattern_read_jsonb(BmPatternInput *in, Jsonb *json, BmMem *mem);
 /* One array (or jsonb) column of a relation, a sequence a row; id NULL: owners have no names. */
@@ -80,8 +81,8 @@ extern void bm_pattern_read_column(BmPatternInput *in, Oid relid, const char *co
 
 /* Code of an item's text; 22023 naming argument, with the nearest item, when there is none. */
 extern uint32_t bm_pattern_token(const BmPatternInput *in, const char *text, const char *argument);
-/* The same, BM_NONE when there is none. */
-extern uint32_t bm_pattern_find(const BmPatternInput *in, const char *text, size_t len);
+/* The text of a code, palloc'd. */
+extern char *bm_pattern_text(const BmPatternInput *in, uint32_t code);
 /* Who a sequence belongs to, palloc'd. */
 extern char *bm_pattern_owner(const BmPatternInput *in, size_t s);
 
@@ -119,6 +120,8 @@ extern void bm_pattern_database(BmPatternRun *run);
 extern bool bm_pattern_include(BmPatternRun *run, size_t *n);
 /* BM_ELIMIT as "more than max_patterns"; others as bm_check. */
 extern void bm_pattern_check(BmStatus status, const BmPatternRun *run, const char *rows);
+/* Were the pattern's sequences found again? What is printed was then counted twice, by different code. */
+extern void bm_pattern_verify(const BmPattern *p, const BmPatternDetail *d);
 /* Tokens of a pattern as text[], items of one element after the first marked. */
 extern Datum bm_pattern_array(BmPatternRun *run, const uint32_t *token, uint32_t length);
 /* timestamptz argument as microseconds; dflt for NULL. */

@@ -84,8 +84,8 @@ interval_micros(const char *text, const char *name, Jsonb *json)
 {
 	Interval *v = DatumGetIntervalP(DirectFunctionCall3(
 		interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-	double micros = ((double) v->month * DAYS_PER_MONTH + (double) v->day) * USECS_PER_DAY +
-					(double) v->time;
+	double micros =
+		((double) v->month * DAYS_PER_MONTH + (double) v->day) * USECS_PER_DAY + (double) v->time;
 
 	if (!(micros >= 0.0 && micros < 9.0e18))
 		bad_gap(name, json, "A time is not negative and less than 290000 years.");
@@ -123,11 +123,10 @@ parse_gap(int64 *positions, int64 *time, Jsonb *json, const char *name, bool has
 static void
 conflict(const char *lo, const char *hi, const char *lo_value, const char *hi_value)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"%s\" is above option \"%s\"", lo, hi),
-			 errdetail("They are %s and %s: no pattern can keep both.", lo_value, hi_value),
-			 errhint("Lower \"%s\", or raise \"%s\".", lo, hi)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" is above option \"%s\"", lo, hi),
+					errdetail("They are %s and %s: no pattern can keep both.", lo_value, hi_value),
+					errhint("Lower \"%s\", or raise \"%s\".", lo, hi)));
 }
 
 static char *
@@ -211,8 +210,8 @@ bm_pattern_words(Jsonb *json, const char *option, int *n)
 		if (v.type == jbvString)
 			words[(*n)++] = pnstrdup(v.val.string.val, v.val.string.len);
 		else if (v.type == jbvNumeric)
-			words[(*n)++] = DatumGetCString(
-				DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
+			words[(*n)++] =
+				DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
 		else
 			bad_list(option, json);
 	}

@@ -17,45 +17,54 @@
 
 /* ---- names ---- */
 
-uint32_t
-bm_pattern_find(const BmPatternInput *in, const char *text, size_t len)
+static uint32_t
+find_key(const BmDictView *d, const char *text)
 {
-	char *copy, *end;
+	char *end;
 	int64 key;
 
-	if (in->tokens.kind == BM_KEY_BYTES)
-		return bmc_dict_find_bytes(&in->tokens, text, len);
-	copy = pnstrdup(text, len);
-	errno = 0;
-	key = strtoll(copy, &end, 10);
-	if (errno != 0 || end == copy || *end != '\0')
+	if (d->n == 0)
 		return BM_NONE;
-	return bmc_dict_find_int(&in->tokens, key);
+	if (d->kind == BM_KEY_BYTES)
+		return bmc_dict_find_bytes(d, text, strlen(text));
+	errno = 0;
+	key = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0')
+		return BM_NONE;
+	return bmc_dict_find_int(d, key);
+}
+
+char *
+bm_pattern_text(const BmPatternInput *in, uint32_t code)
+{
+	return code < in->tokens.n ? bm_dict_text(&in->tokens, code)
+							   : bm_dict_text(&in->more, code - in->tokens.n);
 }
 
 uint32_t
 bm_pattern_token(const BmPatternInput *in, const char *text, const char *argument)
 {
-	uint32_t code = bm_pattern_find(in, text, strlen(text));
+	uint32_t code = find_key(&in->tokens, text);
 	const char *near = NULL;
 
 	if (code != BM_NONE)
 		return code;
-	if (in->tokens.n <= MAX_SUGGEST)
+	code = find_key(&in->more, text);
+	if (code != BM_NONE)
+		return in->tokens.n + code;
+	if (in->set.nitems <= MAX_SUGGEST)
 	{
-		const char **names = palloc_extended(sizeof(char *) * Max(in->tokens.n, 1),
-											 MCXT_ALLOC_HUGE);
+		const char **names = palloc(sizeof(char *) * Max(in->set.nitems, 1));
 
-		for (uint32_t c = 0; c < in->tokens.n; c++)
-			names[c] = bm_dict_text(&in->tokens, c);
-		near = bm_nearest(text, names, (int) in->tokens.n);
+		for (uint32_t c = 0; c < in->set.nitems; c++)
+			names[c] = bm_pattern_text(in, c);
+		near = bm_nearest(text, names, (int) in->set.nitems);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s names \"%s\", which does not occur in %s", argument, text, in->what),
-			 errdetail("%u different ones occur.", in->tokens.n),
-			 near ? errhint("Perhaps you meant \"%s\".", near)
-				  : errhint("Names are compared as text, letter by letter.")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s names \"%s\", which does not occur in %s", argument, text, in->what),
+					errdetail("%u different ones occur.", in->set.nitems),
+					near ? errhint("Perhaps you meant \"%s\".", near)
+						 : errhint("Names are compared as text, letter by letter.")));
 	return BM_NONE;
 }
 
@@ -107,11 +116,11 @@ bm_pattern_support(double min_support, const BmPatternInput *in)
 		return 1;
 	if (!(min_support > 0.0) || isinf(min_support) ||
 		(min_support >= 1.0 && min_support != floor(min_support)))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"min_support\" cannot be %.15g", min_support),
-						errdetail("Below 1 it is a share of the %s, from 1 on their number.",
-								  in->unit),
-						errhint("For example min_support => 0.05, or min_support => 20.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"min_support\" cannot be %.15g", min_support),
+				 errdetail("Below 1 it is a share of the %s, from 1 on their number.", in->unit),
+				 errhint("For example min_support => 0.05, or min_support => 20.")));
 	if (min_support >= 1.0)
 		count = min_support;
 	else
@@ -151,6 +160,13 @@ bm_pattern_check(BmStatus status, const BmPatternRun *run, const char *rows)
 				 psprintf("%zu patterns were found so far, contained in at least %u of %zu %s.",
 						  run->found.n, run->min_support, run->in.set.n, run->in.unit));
 	bm_check(status, psprintf("mine the patterns of %s", run->in.what), NULL);
+}
+
+void
+bm_pattern_verify(const BmPattern *p, const BmPatternDetail *d)
+{
+	if (d->support != p->support)
+		elog(ERROR, "a pattern of support %u was found in %u sequences", p->support, d->support);
 }
 
 /* Flags of the items of option exclude, or NULL. */
@@ -199,7 +215,8 @@ prepare_texts(BmPatternRun *run)
 	size_t bytes = sizeof(Datum) * Max(run->db.nitems, 1);
 
 	run->text = MemoryContextAllocExtended(run->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	run->joined = MemoryContextAllocExtended(run->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	run->joined =
+		MemoryContextAllocExtended(run->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 void
@@ -234,9 +251,8 @@ bm_pattern_mine(BmPatternRun *run, BmPatternKind kind, size_t top)
 	if (!bm_pattern_include(run, &mine.ninclude))
 		return; /* an item that must be there is infrequent, or excluded: no pattern has it */
 	mine.include = run->include;
-	bm_pattern_check(
-		bmc_patterns_mine(&run->found, &run->db, &mine, &run->mem, &run->watch.stop), run,
-		"patterns");
+	bm_pattern_check(bmc_patterns_mine(&run->found, &run->db, &mine, &run->mem, &run->watch.stop),
+					 run, "patterns");
 }
 
 /* ---- back to text ---- */
@@ -253,7 +269,7 @@ item_text(BmPatternRun *run, uint32_t id, bool joined)
 	if (*slot == (Datum) 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->context);
-		char *s = bm_dict_text(&run->in.tokens, run->db.code[id]);
+		char *s = bm_pattern_text(&run->in, run->db.code[id]);
 
 		if (joined)
 			s = psprintf("+%s", s);
@@ -273,6 +289,5 @@ bm_pattern_array(BmPatternRun *run, const uint32_t *token, uint32_t length)
 
 	for (uint32_t t = 0; t < length; t++)
 		value[t] = item_text(run, BM_TOKEN_ID(token[t]), BM_TOKEN_JOINED(token[t]));
-	return PointerGetDatum(
-		construct_array(value, (int) length, TEXTOID, -1, false, TYPALIGN_INT));
+	return PointerGetDatum(construct_array(value, (int) length, TEXTOID, -1, false, TYPALIGN_INT));
 }

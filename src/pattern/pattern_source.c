@@ -51,14 +51,14 @@ use_attribute(BmSource *s, const char *attribute, const char *option)
 	for (int i = 0; i < n; i++)
 		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names[i]);
 	near = bm_nearest(attribute, names, n);
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("option \"%s\" cannot be \"%s\" for source \"%s\"", option, attribute,
-						   s->name),
-					n > 0 ? errdetail("It can be %s.", list.data)
-						  : errdetail("The source has no attributes."),
-					near ? errhint("Perhaps you meant \"%s\".", near)
-						 : errhint("Register the source with attributes => ARRAY[%s].",
-								   quote_literal_cstr(attribute))));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("option \"%s\" cannot be \"%s\" for source \"%s\"", option, attribute, s->name),
+		 n > 0 ? errdetail("It can be %s.", list.data) : errdetail("The source has no attributes."),
+		 near ? errhint("Perhaps you meant \"%s\".", near)
+			  : errhint("Register the source with attributes => ARRAY[%s].",
+						quote_literal_cstr(attribute))));
 }
 
 static void
@@ -185,8 +185,8 @@ build(Builder *b)
 	BmPatternInput *in = b->in;
 	bool sets = b->o->element != BM_ELEMENT_EVENT;
 
-	b->start = take(b, bmc_add(b->o->per == BM_PER_USER ? log->users.view.n : log->n, 1),
-					sizeof(size_t));
+	b->start =
+		take(b, bmc_add(b->o->per == BM_PER_USER ? log->users.view.n : log->n, 1), sizeof(size_t));
 	in->owner = take(b, b->o->per == BM_PER_USER ? log->users.view.n : log->n, sizeof(uint32_t));
 	b->element = sets ? take(b, log->n + 1, sizeof(size_t)) : NULL;
 	b->item = take(b, log->n, sizeof(uint32_t));

@@ -6,86 +6,11 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define DEFAULT_K 100
 #define COLUMNS 7
-
-/* ---- details of a pattern ---- */
-
-/* Who follows the patterns, and how long it takes them. */
-typedef struct Details
-{
-	BmPatternRun *run;
-	BmItemLists lists;
-	void *scratch;
-	int64 *span;       /* (longest list) */
-	Datum *example;    /* (option examples) */
-	MemoryContext row; /* reset for each pattern */
-	size_t work;
-} Details;
-
-static void
-details_begin(Details *d, BmPatternRun *run)
-{
-	size_t longest = run->db.nitems > 0 ? run->db.support[0] : 0;
-
-	memset(d, 0, sizeof(*d));
-	d->run = run;
-	d->row = AllocSetContextCreate(run->context, "behavmine pattern", ALLOCSET_DEFAULT_SIZES);
-	bm_pattern_check(bmc_item_lists_build(&d->lists, &run->db, &run->mem), run, "patterns");
-	d->scratch = bmc_alloc(&run->mem, bmc_pattern_match_bytes(&run->db), 1);
-	d->span = bmc_alloc(&run->mem, longest, sizeof(int64));
-	d->example = MemoryContextAlloc(run->context, sizeof(Datum) * Max(run->options.examples, 1));
-	if (!d->scratch || !d->span)
-		bm_pattern_check(BM_ENOMEM, run, "patterns");
-}
-
-/* The k-th smallest of v (n), which is reordered (Hoare's selection). */
-static int64
-nth(int64 *v, size_t n, size_t k)
-{
-	size_t lo = 0, hi = n - 1;
-
-	while (lo < hi)
-	{
-		int64 pivot = v[lo + (hi - lo) / 2];
-		size_t i = lo, j = hi;
-
-		for (;;)
-		{
-			while (v[i] < pivot)
-				i++;
-			while (v[j] > pivot)
-				j--;
-			if (i >= j)
-				break;
-			{
-				int64 swap = v[i];
-
-				v[i++] = v[j];
-				v[j--] = swap;
-			}
-		}
-		if (k <= j)
-			hi = j;
-		else
-			lo = j + 1;
-	}
-	return v[k];
-}
-
-/* The median; of two middle ones their mean. */
-static double
-median(int64 *v, size_t n)
-{
-	double upper = (double) nth(v, n, n / 2);
-
-	return n % 2 ? upper : 0.5 * (upper + (double) nth(v, n, n / 2 - 1));
-}
 
 /* A span of microseconds as the difference of two times is shown: days and the rest. */
 static Datum
@@ -99,73 +24,65 @@ interval_datum(double micros)
 	return IntervalPGetDatum(v);
 }
 
-/* examples, median_span, first of one pattern into v[4..6]. */
-static void
-details_of(Details *d, const BmPattern *p, Datum *v, bool *null)
+/* The names of n sequences, those that have one. */
+static Datum
+example_array(const BmPatternRun *run, const uint32_t *sequence, uint32_t n)
 {
-	BmPatternRun *run = d->run;
-	const BmPatternDb *db = &run->db;
-	const uint32_t *token = run->found.token + p->at;
-	uint32_t rarest = 0, n = 0;
-	int64 first = PG_INT64_MAX;
-	int nexamples = 0;
-	BmPatternMatch m;
+	char **name = palloc(sizeof(char *) * Max(n, 1));
+	size_t have = 0;
 
-	for (uint32_t t = 0; t < p->length; t++)
-		rarest = Max(rarest, BM_TOKEN_ID(token[t]));
-	for (size_t i = d->lists.start[rarest]; i < d->lists.start[rarest + 1]; i++)
+	for (uint32_t i = 0; i < n; i++)
 	{
-		size_t s = d->lists.sequence[i];
-
-		if ((++d->work & 0x3ff) == 0)
-			bm_interrupts();
-		if (!bmc_pattern_match(&m, db, s, token, p->length, &run->options.limits, d->scratch))
-			continue;
-		if (nexamples < run->options.examples && run->in.has_owners)
-		{
-			char *owner = bm_pattern_owner(&run->in, s);
-
-			if (owner)
-				d->example[nexamples++] = bm_text_datum(owner);
-		}
-		if (db->time)
-			first = Min(first, db->time[m.first]);
-		d->span[n++] = db->time ? db->time[m.last] - db->time[m.first]
-								: (int64) db->position[m.last] - db->position[m.first];
+		name[have] = bm_pattern_owner(&run->in, sequence[i]);
+		have += name[have] != NULL;
 	}
-	if (n != p->support)
-		elog(ERROR, "a pattern of support %u was found in %u sequences", p->support, n);
-	null[4] = !run->in.has_owners;
-	v[4] = PointerGetDatum(
-		construct_array(d->example, nexamples, TEXTOID, -1, false, TYPALIGN_INT));
-	v[5] = db->time ? interval_datum(median(d->span, n)) : Float8GetDatum(median(d->span, n));
-	v[6] = TimestampTzGetDatum(first);
+	return bm_text_array(name, have);
 }
 
-/* ---- rows ---- */
+/* Row i; examples as bmc_pattern_details left them. */
+static void
+pattern_row(FunctionCallInfo fcinfo, BmPatternRun *run, size_t i, const BmPatternDetail *d,
+			const uint32_t *example)
+{
+	const BmPattern *p = &run->found.pattern[i];
+	bool times = run->db.time != NULL;
+	Datum v[COLUMNS];
+	bool null[COLUMNS] = {false};
+
+	bm_pattern_verify(p, d);
+	v[0] = bm_pattern_array(run, run->found.token + p->at, p->length);
+	v[1] = Int32GetDatum((int32) p->length);
+	v[2] = Int64GetDatum(p->support);
+	v[3] = Float8GetDatum((double) p->support / (double) run->in.set.n);
+	null[4] = !run->in.has_owners;
+	v[4] = null[4] ? (Datum) 0 : example_array(run, example, d->nexamples);
+	v[5] = times ? interval_datum(d->median_span) : Float8GetDatum(d->median_span);
+	v[6] = TimestampTzGetDatum(d->first); /* only where there are times */
+	bm_srf_row(fcinfo, v, null);
+}
 
 static void
 pattern_rows(FunctionCallInfo fcinfo, BmPatternRun *run)
 {
-	Details d;
+	MemoryContext row =
+		AllocSetContextCreate(run->context, "behavmine pattern", ALLOCSET_DEFAULT_SIZES);
+	size_t k = run->in.has_owners ? (size_t) run->options.examples : 0;
+	BmPatternDetail *detail = bmc_alloc(&run->mem, run->found.n, sizeof(BmPatternDetail));
+	uint32_t *example = bmc_alloc(&run->mem, bmc_mul(run->found.n, k), sizeof(uint32_t));
 
 	bm_progress_phase(BM_PHASE_EVALUATE, "patterns");
-	details_begin(&d, run);
+	bm_pattern_check(!detail || !example
+						 ? BM_ENOMEM
+						 : bmc_pattern_details(detail, example, k, NULL, &run->found, &run->db,
+											   &run->options.limits, &run->mem, &run->watch.stop),
+					 run, "patterns");
 	for (size_t i = 0; i < run->found.n; i++)
 	{
-		const BmPattern *p = &run->found.pattern[i];
-		MemoryContext old = MemoryContextSwitchTo(d.row);
-		Datum v[COLUMNS];
-		bool null[COLUMNS] = {false};
+		MemoryContext old = MemoryContextSwitchTo(row);
 
-		v[0] = bm_pattern_array(run, run->found.token + p->at, p->length);
-		v[1] = Int32GetDatum((int32) p->length);
-		v[2] = Int64GetDatum(p->support);
-		v[3] = Float8GetDatum((double) p->support / (double) run->in.set.n);
-		details_of(&d, p, v, null);
-		bm_srf_row(fcinfo, v, null);
+		pattern_row(fcinfo, run, i, &detail[i], example + k * i);
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(d.row);
+		MemoryContextReset(row);
 		if ((i & 0xff) == 0)
 			bm_interrupts();
 	}
@@ -202,11 +119,10 @@ mine_and_answer(FunctionCallInfo fcinfo, BmPatternRun *run, int arg)
 	int64 k = bm_arg_range_or(fcinfo, arg + 2, "k", 1, PG_INT32_MAX, 0);
 
 	if (PG_ARGISNULL(arg) && kind == BM_PATTERNS_MAXIMAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("maximal patterns need \"min_support\""),
-				 errdetail("A pattern is maximal when no longer one has that support."),
-				 errhint("For example min_support => 0.05; or kind => 'closed'.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("maximal patterns need \"min_support\""),
+						errdetail("A pattern is maximal when no longer one has that support."),
+						errhint("For example min_support => 0.05; or kind => 'closed'.")));
 	if (!PG_ARGISNULL(arg) && isnan(min_support))
 		min_support = -1; /* NaN is no support */
 	run->min_support = bm_pattern_support(min_support, &run->in);
@@ -221,10 +137,9 @@ BM_FUNCTION(behav_patterns);
 Datum
 behav_patterns(PG_FUNCTION_ARGS)
 {
-	static const BmOptionSpec *const tables[] = {bm_pattern_source_options,
-												 bm_pattern_limit_options,
-												 bm_pattern_length_options,
-												 bm_pattern_answer_options, NULL};
+	static const BmOptionSpec *const tables[] = {
+		bm_pattern_source_options, bm_pattern_limit_options, bm_pattern_length_options,
+		bm_pattern_answer_options, NULL};
 	char *source = bm_arg_text(fcinfo, 0, "source");
 	BmPatternRun *run;
 
@@ -232,10 +147,9 @@ behav_patterns(PG_FUNCTION_ARGS)
 	run = bm_pattern_begin(source);
 	bm_pattern_options(&run->options, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4),
 					   "behav_patterns", tables, true);
-	bm_pattern_read_source(&run->in, source, &run->options,
-						   bm_pattern_time(fcinfo, 5, PG_INT64_MIN),
-						   bm_pattern_time(fcinfo, 6, PG_INT64_MAX), &run->mem, run->context,
-						   &run->watch);
+	bm_pattern_read_source(
+		&run->in, source, &run->options, bm_pattern_time(fcinfo, 5, PG_INT64_MIN),
+		bm_pattern_time(fcinfo, 6, PG_INT64_MAX), &run->mem, run->context, &run->watch);
 	mine_and_answer(fcinfo, run, 1);
 	bm_pattern_end(run);
 	return (Datum) 0;

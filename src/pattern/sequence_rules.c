@@ -48,8 +48,8 @@ rule_row(FunctionCallInfo fcinfo, BmPatternRun *run, const BmSequenceRule *r)
 	v[4] = Float8GetDatum(r->confidence);
 	v[5] = Float8GetDatum(r->confidence / c);
 	v[6] = Float8GetDatum(support - a * c);
-	v[7] = Float8GetDatum(p->support == r->antecedent ? INFINITY
-													  : (1.0 - c) / (1.0 - r->confidence));
+	v[7] =
+		Float8GetDatum(p->support == r->antecedent ? INFINITY : (1.0 - c) / (1.0 - r->confidence));
 	bm_srf_row(fcinfo, v, null);
 }
 
@@ -120,10 +120,9 @@ behav_sequence_rules(PG_FUNCTION_ARGS)
 	run = bm_pattern_begin(source);
 	bm_pattern_options(&run->options, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4),
 					   "behav_sequence_rules", tables, true);
-	bm_pattern_read_source(&run->in, source, &run->options,
-						   bm_pattern_time(fcinfo, 5, PG_INT64_MIN),
-						   bm_pattern_time(fcinfo, 6, PG_INT64_MAX), &run->mem, run->context,
-						   &run->watch);
+	bm_pattern_read_source(
+		&run->in, source, &run->options, bm_pattern_time(fcinfo, 5, PG_INT64_MIN),
+		bm_pattern_time(fcinfo, 6, PG_INT64_MAX), &run->mem, run->context, &run->watch);
 	run->min_support =
 		bm_pattern_support(isnan(PG_GETARG_FLOAT8(1)) ? -1 : PG_GETARG_FLOAT8(1), &run->in);
 	rule_rows(fcinfo, run, confidence, max_consequent);

@@ -68,9 +68,8 @@ random_toy(Toy *t, BmRng *rng, bool sets, bool timed)
 static BmSequenceSet
 set_of(const Toy *t)
 {
-	return (BmSequenceSet){t->n,	t->nitems,
-						   t->start, t->sets ? t->element : NULL,
-						   t->item, t->timed ? t->time : NULL};
+	return (BmSequenceSet){
+		t->n, t->nitems, t->start, t->sets ? t->element : NULL, t->item, t->timed ? t->time : NULL};
 }
 
 static bool
@@ -146,8 +145,7 @@ occurrences(const Toy *t, size_t s, const Naive *q, uint32_t p, const BmPatternL
 		{
 			int64_t gap = (int64_t) (x - e) - 1, dt = t->time[x] - t->time[e];
 
-			if (gap < l->min_gap || gap > l->max_gap ||
-				(int64_t) (x - first) > l->max_window)
+			if (gap < l->min_gap || gap > l->max_gap || (int64_t) (x - first) > l->max_window)
 				continue;
 			if (t->timed && (dt < l->min_interval || dt > l->max_interval ||
 							 t->time[x] - t->time[first] > l->max_duration))
@@ -353,13 +351,57 @@ random_limits(BmPatternLimits *l, BmRng *rng, int mode)
 	}
 }
 
-/* Every pattern found again in every sequence, with the same occurrence. */
+static int
+compare_spans(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The details of one pattern from its n occurrences. */
 static void
-check_matches(const Toy *t, const BmPatternDb *db, const BmPatterns *p, const BmPatternLimits *l)
+check_detail(const BmPatternDetail *d, const uint32_t *example, const bool *group, int64_t *span,
+			 const uint32_t *seq, size_t n, int64_t first, bool timed)
+{
+	double want = 0;
+	uint32_t in_group = 0;
+
+	qsort(span, n, sizeof(int64_t), compare_spans);
+	if (n > 0)
+		want = 0.5 * (double) (span[n / 2] + span[(n - 1) / 2]);
+	CHECK_INT(d->support, n);
+	CHECK_INT(d->nexamples, n < 2 ? n : 2);
+	for (size_t i = 0; i < n; i++)
+		in_group += group[seq[i]];
+	for (size_t i = 0; i < d->nexamples; i++)
+		CHECK_INT(example[i], seq[i]);
+	CHECK_NEAR(d->median_span, want, 0.0);
+	CHECK_INT(d[1].in_group, in_group);
+	if (timed)
+		CHECK_INT(d->first, first);
+}
+
+/* Every pattern found again in every sequence, with the same occurrence; the details from them. */
+static void
+check_matches(const Toy *t, const BmPatternDb *db, const BmPatterns *p, const BmPatternLimits *l,
+			  BmMem *mem)
 {
 	void *scratch = malloc(bmc_pattern_match_bytes(db) + 1);
+	BmPatternDetail *detail = malloc((p->n + 1) * sizeof(BmPatternDetail));
+	BmPatternDetail *grouped = malloc((p->n + 1) * sizeof(BmPatternDetail));
+	uint32_t *example = malloc((2 * p->n + 1) * sizeof(uint32_t));
+	bool group[MAX_SEQ] = {true, false, false, true, true, false};
 
+	CHECK_INT(bmc_pattern_details(detail, example, 2, NULL, p, db, l, mem, NULL), BM_OK);
+	CHECK_INT(bmc_pattern_details(grouped, NULL, 0, group, p, db, l, mem, NULL), BM_OK);
 	for (size_t i = 0; i < p->n; i++)
+	{
+		BmPatternDetail both[2] = {detail[i], grouped[i]};
+		int64_t span[MAX_SEQ], begun = INT64_MAX;
+		uint32_t seq[MAX_SEQ];
+		size_t n = 0;
+
 		for (size_t s = 0; s < t->n; s++)
 		{
 			Naive q = {.length = p->pattern[i].length};
@@ -374,7 +416,17 @@ check_matches(const Toy *t, const BmPatternDb *db, const BmPatterns *p, const Bm
 				continue;
 			CHECK_INT(db->position[got.first], want.first - t->start[s]);
 			CHECK_INT(db->position[got.last], want.last - t->start[s]);
+			seq[n] = (uint32_t) s;
+			span[n++] = t->timed ? t->time[want.last] - t->time[want.first]
+								 : (int64_t) (want.last - want.first);
+			if (t->time[want.first] < begun)
+				begun = t->time[want.first];
 		}
+		check_detail(both, example + 2 * i, group, span, seq, n, begun, t->timed);
+	}
+	free(example);
+	free(grouped);
+	free(detail);
 	free(scratch);
 }
 
@@ -425,7 +477,7 @@ one_case(BmRng *rng, int mode, BmPatternKind kind, bool top)
 		if (p->length == naive[i].length)
 			CHECK(memcmp(found.token + p->at, naive[i].token, p->length * sizeof(uint32_t)) == 0);
 	}
-	check_matches(&t, &db, &found, &o.limits);
+	check_matches(&t, &db, &found, &o.limits, mem);
 	bmc_patterns_free(&found);
 	bmc_pattern_db_free(&db, mem);
 	CHECK_INT(h.live, 0);
@@ -630,8 +682,7 @@ test_rules(void)
 				for (size_t s = 0; s < t.n; s++)
 					support += occurs(&t, s, &a, &o.limits, &m);
 				want += !BM_TOKEN_JOINED(p.token[p.pattern[i].at + split]) &&
-						p.pattern[i].length - split <= 2 &&
-						2 * p.pattern[i].support >= support;
+						p.pattern[i].length - split <= 2 && 2 * p.pattern[i].support >= support;
 			}
 		CHECK_INT(n, want);
 		for (size_t r = 0; r < n; r++)
@@ -757,6 +808,13 @@ test_refusals(void)
 				bmc_patterns_init(&p, mem);
 				if (status == BM_OK)
 					status = bmc_patterns_mine(&p, &db, &o, mem, NULL);
+				if (status == BM_OK)
+				{
+					BmPatternDetail *d = malloc((p.n + 1) * sizeof(BmPatternDetail));
+
+					status = bmc_pattern_details(d, NULL, 0, NULL, &p, &db, &o.limits, mem, NULL);
+					free(d);
+				}
 				bmc_patterns_free(&p);
 				bmc_pattern_db_free(&db, mem);
 				CHECK(status == BM_OK || status == BM_ENOMEM);

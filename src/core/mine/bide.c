@@ -124,8 +124,8 @@ has_common(BmBide *b, const uint32_t *token, uint32_t length, const uint32_t *se
 				cached = t < BM_BIDE_CACHED ? t + 1 : BM_BIDE_CACHED;
 			}
 			*work += (double) (high[g] - low[g]);
-			candidates = t == 0 ? collect(b, low[g], high[g])
-								: strike(b, candidates, low[g], high[g]);
+			candidates =
+				t == 0 ? collect(b, low[g], high[g]) : strike(b, candidates, low[g], high[g]);
 		}
 		if (candidates > 0)
 			return true;

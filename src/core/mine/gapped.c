@@ -19,13 +19,13 @@
 /* The children of a prefix: child c has groups group[c] .. group[c+1], one for each sequence. */
 typedef struct Frame
 {
-	uint32_t n, next;  /* children, and the one to visit */
-	uint32_t *token;   /* (n) ascending */
-	size_t *group;     /* (n+1) bounds in seq and first */
-	uint32_t *seq;     /* (groups) sequence */
-	size_t *first;     /* (groups+1) bounds in end */
-	BmEnd *end;        /* all children's */
-	BmStackMark mark;  /* before this frame's memory */
+	uint32_t n, next; /* children, and the one to visit */
+	uint32_t *token;  /* (n) ascending */
+	size_t *group;    /* (n+1) bounds in seq and first */
+	uint32_t *seq;    /* (groups) sequence */
+	size_t *first;    /* (groups+1) bounds in end */
+	BmEnd *end;       /* all children's */
+	BmStackMark mark; /* before this frame's memory */
 } Frame;
 
 /* What counting one node needs, by token. */

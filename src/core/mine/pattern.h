@@ -73,7 +73,7 @@ typedef enum BmPatternKind
 /* A pattern is a run of tokens: an id, and whether the item is in the element of the one before. */
 #define BM_TOKEN(id, joined) ((uint32_t) (id) << 1 | (uint32_t) (joined))
 #define BM_TOKEN_ID(token) ((token) >> 1)
-#define BM_TOKEN_JOINED(token) ((token) & 1u)
+#define BM_TOKEN_JOINED(token) ((token) &1u)
 
 typedef struct BmPattern
 {
@@ -160,26 +160,34 @@ extern size_t bmc_pattern_match_bytes(const BmPatternDb *db);
  * there is none. scratch holds bmc_pattern_match_bytes.
  */
 extern bool bmc_pattern_match(BmPatternMatch *match, const BmPatternDb *db, size_t s,
-							  const uint32_t *token, uint32_t length,
-							  const BmPatternLimits *limits, void *scratch);
+							  const uint32_t *token, uint32_t length, const BmPatternLimits *limits,
+							  void *scratch);
 
-/* The sequences of each item, ascending: to visit only those that can contain a pattern. */
-typedef struct BmItemLists
+/* What the sequences that contain a pattern say about it; bmc_pattern_match says which occurrence. */
+typedef struct BmPatternDetail
 {
-	size_t *start;      /* (nitems+1) */
-	uint32_t *sequence; /* (sum of supports) */
-} BmItemLists;
+	uint32_t support;  /* counted again: equal to the pattern's */
+	uint32_t in_group; /* of them in the group */
+	uint32_t nexamples;
+	int64_t first;      /* least time at which an occurrence begins */
+	double median_span; /* of time, or of positions where there is none */
+} BmPatternDetail;
 
-extern BmStatus bmc_item_lists_build(BmItemLists *lists, const BmPatternDb *db, BmMem *mem);
-extern void bmc_item_lists_free(BmItemLists *lists, BmMem *mem);
+/*
+ * Details (p->n) of all patterns, and in example (p->n, k) the first k of the sequences that contain
+ * each; k may be 0. group: flags (db->n), or NULL; with it spans are left out.
+ */
+extern BmStatus bmc_pattern_details(BmPatternDetail *detail, uint32_t *example, size_t k,
+									const bool *group, const BmPatterns *p, const BmPatternDb *db,
+									const BmPatternLimits *limits, BmMem *mem, const BmStop *stop);
 
 /* ---- what follows from patterns ---- */
 
 /* A pattern of all, cut between two elements: its first tokens, then the others. */
 typedef struct BmSequenceRule
 {
-	uint32_t pattern; /* index into the patterns */
-	uint32_t split;   /* tokens of the antecedent */
+	uint32_t pattern;                /* index into the patterns */
+	uint32_t split;                  /* tokens of the antecedent */
 	uint32_t antecedent, consequent; /* their supports */
 	double confidence;
 } BmSequenceRule;
@@ -189,8 +197,8 @@ typedef struct BmSequenceRule
  * confident first, into *rules (*n) taken from mem. p must be all patterns (one kind, no filter).
  */
 extern BmStatus bmc_sequence_rules(BmSequenceRule **rules, size_t *n, const BmPatterns *p,
-								   double min_confidence, uint32_t max_consequent,
-								   size_t max_rules, BmMem *mem, const BmStop *stop);
+								   double min_confidence, uint32_t max_consequent, size_t max_rules,
+								   BmMem *mem, const BmStop *stop);
 
 /* chi-squared with one degree of freedom of a of n against b of m, and its p-value; 0 and 1 where
  * a margin is empty. */
@@ -200,6 +208,15 @@ extern double bmc_contrast_p(double chi2);
 extern BmStatus bmc_adjust_bh(double *adjusted, const double *p, size_t n, BmMem *mem);
 
 /* ---- used by the miners ---- */
+
+/* Does element e of db contain the n ids of token, which ascend? */
+extern bool bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t *token,
+								 uint32_t n);
+/* Tokens of the pattern's element that begins at token t. */
+extern uint32_t bmc_element_length(const uint32_t *token, uint32_t length, uint32_t t);
+/* Without limits: the latest element at which an occurrence that ends at element last begins. */
+extern size_t bmc_pattern_latest_start(const BmPatternDb *db, const uint32_t *token,
+									   uint32_t length, size_t last);
 
 /* Where mined patterns go: filters, the top-k heap, the cap. */
 typedef struct BmPatternSink

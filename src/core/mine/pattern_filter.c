@@ -16,17 +16,17 @@
 
 #include "core/mine/pattern.h"
 
-#define MAX_SUBSET 12          /* items: 4096 subsets */
-#define WORK_PER_STOP 1000000  /* omissions or pairs between two questions */
+#define MAX_SUBSET 12         /* items: 4096 subsets */
+#define WORK_PER_STOP 1000000 /* omissions or pairs between two questions */
 
 typedef struct Filter
 {
 	BmPatterns *p;
 	BmPatternKind kind;
 	BmPatternIndex index;
-	bool *drop;      /* (patterns) */
-	bool ends_only;  /* whole elements may be left out only at the ends */
-	int64_t max_gap; /* elements in a row, or BM_UNLIMITED */
+	bool *drop;        /* (patterns) */
+	bool ends_only;    /* whole elements may be left out only at the ends */
+	int64_t max_gap;   /* elements in a row, or BM_UNLIMITED */
 	uint32_t *scratch; /* (longest pattern) */
 	const BmStop *stop;
 	size_t work;
@@ -48,8 +48,7 @@ beat(Filter *f, const BmPattern *q, const uint32_t *token, uint32_t length)
 {
 	uint32_t i = bmc_pattern_index_find(&f->index, token, length);
 
-	if (i != BM_NONE &&
-		(f->kind == BM_PATTERNS_MAXIMAL || f->p->pattern[i].support == q->support))
+	if (i != BM_NONE && (f->kind == BM_PATTERNS_MAXIMAL || f->p->pattern[i].support == q->support))
 		f->drop[i] = true;
 }
 

@@ -65,7 +65,8 @@ sort_rules(BmSequenceRule *rules, size_t n, BmMem *mem)
 /* The rules of one pattern. scratch: (its length). */
 static BmStatus
 cut_pattern(BmSequenceRule **rules, size_t *n, size_t *capacity, const BmPatternIndex *index,
-			uint32_t i, double min_confidence, uint32_t max_consequent, size_t max_rules, BmMem *mem)
+			uint32_t i, double min_confidence, uint32_t max_consequent, size_t max_rules,
+			BmMem *mem)
 {
 	const BmPatterns *p = index->p;
 	const BmPattern *q = &p->pattern[i];

@@ -111,9 +111,9 @@ sort_run(BmPattern *v, size_t n, BmPattern *scratch, const BmPatterns *p)
 			size_t a = from, b = middle;
 
 			for (size_t to = from; to < end; to++)
-				scratch[to] =
-					b == end || (a < middle && bmc_pattern_order(p, &v[a], &v[b]) <= 0) ? v[a++]
-																						: v[b++];
+				scratch[to] = b == end || (a < middle && bmc_pattern_order(p, &v[a], &v[b]) <= 0)
+								  ? v[a++]
+								  : v[b++];
 		}
 		memcpy(v, scratch, n * sizeof(BmPattern));
 	}

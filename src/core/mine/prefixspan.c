@@ -19,9 +19,9 @@
 #include "core/mine/pattern.h"
 #include "core/mine/stack.h"
 
-#define WIDEST 2048         /* items: the largest matrix is 16 MB */
-#define WORK_PER_STOP 4e6   /* items looked at between two questions, some milliseconds */
-#define SPARSE 4            /* a matrix of more cells than this times the pairs does not pay */
+#define WIDEST 2048       /* items: the largest matrix is 16 MB */
+#define WORK_PER_STOP 4e6 /* items looked at between two questions, some milliseconds */
+#define SPARSE 4          /* a matrix of more cells than this times the pairs does not pay */
 
 /* What follows a prefix. */
 typedef struct Projection
@@ -38,12 +38,12 @@ typedef struct Projection
 typedef struct Frame
 {
 	Projection d;
-	uint32_t *pair;     /* (nitems, nitems) supports of prefix i j, or NULL */
-	uint32_t *occ;      /* (sum of supports) per item: sequences of d that have it */
-	uint32_t *after;    /* beside occ: what follows the first one begins here */
-	uint32_t *occ_at;   /* (nitems+1) bounds in occ */
-	uint32_t child;     /* next item */
-	BmStackMark mark;   /* before this frame's memory */
+	uint32_t *pair;   /* (nitems, nitems) supports of prefix i j, or NULL */
+	uint32_t *occ;    /* (sum of supports) per item: sequences of d that have it */
+	uint32_t *after;  /* beside occ: what follows the first one begins here */
+	uint32_t *occ_at; /* (nitems+1) bounds in occ */
+	uint32_t child;   /* next item */
+	BmStackMark mark; /* before this frame's memory */
 } Frame;
 
 typedef struct Search
@@ -64,9 +64,9 @@ typedef struct Search
 	uint32_t *list;         /* (nitems) distinct items so far */
 	uint32_t *count;        /* (nitems) zero between uses */
 	uint32_t *kept;         /* (nitems) items of the child */
-	uint32_t *map;          /* (nitems) local id -> the child's, or BM_NONE; all BM_NONE between uses */
-	uint32_t *follower;     /* (longest sequence) sequences of db for bide */
-	bool *first;            /* (longest sequence) is this a first occurrence */
+	uint32_t *map;      /* (nitems) local id -> the child's, or BM_NONE; all BM_NONE between uses */
+	uint32_t *follower; /* (longest sequence) sequences of db for bide */
+	bool *first;        /* (longest sequence) is this a first occurrence */
 	double work;
 } Search;
 
@@ -191,7 +191,8 @@ count_child(Search *x, const Frame *f, uint32_t i)
 static void
 sort_ascending(uint32_t *a, uint32_t n)
 {
-	for (uint32_t gap = n / 2; gap > 0; gap = gap > 2 ? (uint32_t) ((uint64_t) gap * 5 / 11) : gap - 1)
+	for (uint32_t gap = n / 2; gap > 0;
+		 gap = gap > 2 ? (uint32_t) ((uint64_t) gap * 5 / 11) : gap - 1)
 		for (uint32_t i = gap; i < n; i++)
 		{
 			uint32_t v = a[i], j = i;

@@ -66,8 +66,7 @@ bmc_sweep_next(BmSweep *w, BmEnd *found)
 		size_t x = w->next++;
 
 		while (w->at + 1 < w->n && w->end[w->at + 1].end < x &&
-			   (!w->limited ||
-				bmc_gap_wide_enough(w->db, w->limits, w->end[w->at + 1].end, x)))
+			   (!w->limited || bmc_gap_wide_enough(w->db, w->limits, w->end[w->at + 1].end, x)))
 			w->at++;
 		*found = (BmEnd){(uint32_t) x, w->end[w->at].start};
 		if (!w->limited)
