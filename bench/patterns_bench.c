@@ -3,6 +3,7 @@
  *		Mining alone, without a server: patterns of an SPMF file, their number and the best seconds.
  *
  *	patterns_bench FILE MINSUP [kind=all|closed|maximal] [top=K] [maxgap=N] [maxwin=N] [repeats=N]
+ *		[details=1]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ read_file(BmSequenceSet *set, const char *path)
 }
 
 static void
-argument(BmMineOptions *o, int *repeats, const char *a)
+argument(BmMineOptions *o, int *repeats, bool *details, const char *a)
 {
 	const char *value = strchr(a, '=');
 	long n = value ? atol(value + 1) : 0;
@@ -90,11 +91,27 @@ argument(BmMineOptions *o, int *repeats, const char *a)
 		o->limits.max_window = n;
 	else if (strncmp(a, "repeats=", 8) == 0)
 		*repeats = (int) n;
+	else if (strncmp(a, "details=", 8) == 0)
+		*details = n > 0;
 	else if (strcmp(a, "kind=all") != 0)
 	{
 		fprintf(stderr, "unknown argument %s\n", a);
 		exit(2);
 	}
+}
+
+/* As behav_patterns does for its other columns. */
+static bool
+find_details(const BmPatterns *found, const BmPatternDb *db, const BmMineOptions *o, BmMem *mem)
+{
+	BmPatternDetail *detail = malloc((found->n + 1) * sizeof(BmPatternDetail));
+	uint32_t *example = malloc((3 * found->n + 1) * sizeof(uint32_t));
+	BmStatus status =
+		bmc_pattern_details(detail, example, 3, NULL, found, db, &o->limits, mem, NULL);
+
+	free(example);
+	free(detail);
+	return status == BM_OK;
 }
 
 int
@@ -107,13 +124,14 @@ main(int argc, char **argv)
 	size_t patterns = 0, supports = 0, peak = 0;
 	uint32_t least = 0;
 	int repeats = 1;
+	bool details = false;
 
 	if (argc < 3)
 		return 2;
 	read_file(&set, argv[1]);
 	o.min_support = (uint32_t) atol(argv[2]);
 	for (int i = 3; i < argc; i++)
-		argument(&o, &repeats, argv[i]);
+		argument(&o, &repeats, &details, argv[i]);
 	for (int r = 0; r < repeats; r++)
 	{
 		double began = seconds(), took;
@@ -124,6 +142,8 @@ main(int argc, char **argv)
 		mem.peak = mem.used;
 		if (bmc_pattern_db_build(&db, &set, o.min_support, NULL, &mem, NULL) != BM_OK ||
 			bmc_patterns_mine(&found, &db, &o, &mem, NULL) != BM_OK)
+			return 1;
+		if (details && !find_details(&found, &db, &o, &mem))
 			return 1;
 		took = seconds() - began;
 		best = took < best ? took : best;

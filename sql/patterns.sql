@@ -24,6 +24,7 @@ SELECT pattern, support FROM behav_patterns('[["a","x","b"], ["a","b"]]'::jsonb,
 -- an excluded item still takes its position
 SELECT pattern, support FROM behav_patterns('[["a","x","b"], ["a","b"]]'::jsonb, 1, options => '{"exclude": ["x"], "max_gap": 0, "min_length": 2}');
 SELECT pattern, support FROM behav_patterns('[["a","x","b"], ["a","b"]]'::jsonb, 1, options => '{"max_length": 1}');
+SELECT * FROM behav_patterns('[["a","b"], ["a","b"]]'::jsonb, 2, 'closed', options => '{"details": false}');
 -- one item needs no array
 SELECT pattern, support FROM behav_patterns('[["a","x","b"], ["a","b"]]'::jsonb, 2, options => '{"include": "b"}');
 -- an item that is too rare to be in a pattern

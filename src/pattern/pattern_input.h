@@ -36,6 +36,7 @@ typedef struct BmPatternOptions
 	Jsonb *min_gap, *max_gap, *max_window;
 	Jsonb *include, *exclude;
 	int examples;
+	bool details;
 	int max_patterns;
 	char *attribute, *value, *against_value; /* behav_emerging_patterns */
 	BmPatternLimits limits;                  /* from the three above */

@@ -54,6 +54,8 @@ const BmOptionSpec bm_pattern_length_options[] = {
 const BmOptionSpec bm_pattern_answer_options[] = {
 	{"examples", BM_OPT_INT, OPT(examples), "3", 0, 100, NULL,
 	 "How many of those who follow a pattern are named."},
+	{"details", BM_OPT_BOOL, OPT(details), "true", 0, 0, NULL,
+	 "Find who follows the patterns and how long it takes; false leaves these columns NULL."},
 	END_OF_OPTIONS};
 
 const BmOptionSpec bm_pattern_group_options[] = {

@@ -39,7 +39,7 @@ example_array(const BmPatternRun *run, const uint32_t *sequence, uint32_t n)
 	return bm_text_array(name, have);
 }
 
-/* Row i; examples as bmc_pattern_details left them. */
+/* Row i; examples as bmc_pattern_details left them; d NULL: there are no details. */
 static void
 pattern_row(FunctionCallInfo fcinfo, BmPatternRun *run, size_t i, const BmPatternDetail *d,
 			const uint32_t *example)
@@ -49,16 +49,36 @@ pattern_row(FunctionCallInfo fcinfo, BmPatternRun *run, size_t i, const BmPatter
 	Datum v[COLUMNS];
 	bool null[COLUMNS] = {false};
 
-	bm_pattern_verify(p, d);
 	v[0] = bm_pattern_array(run, run->found.token + p->at, p->length);
 	v[1] = Int32GetDatum((int32) p->length);
 	v[2] = Int64GetDatum(p->support);
 	v[3] = Float8GetDatum((double) p->support / (double) run->in.set.n);
-	null[4] = !run->in.has_owners;
-	v[4] = null[4] ? (Datum) 0 : example_array(run, example, d->nexamples);
-	v[5] = times ? interval_datum(d->median_span) : Float8GetDatum(d->median_span);
-	v[6] = TimestampTzGetDatum(d->first); /* only where there are times */
+	null[4] = !d || !run->in.has_owners;
+	null[5] = null[6] = !d;
+	if (d)
+	{
+		bm_pattern_verify(p, d);
+		v[4] = null[4] ? (Datum) 0 : example_array(run, example, d->nexamples);
+		v[5] = times ? interval_datum(d->median_span) : Float8GetDatum(d->median_span);
+		v[6] = TimestampTzGetDatum(d->first); /* only where there are times */
+	}
 	bm_srf_row(fcinfo, v, null);
+}
+
+/* The details of all patterns; *example: k sequences each. */
+static BmPatternDetail *
+find_details(BmPatternRun *run, size_t k, uint32_t **example)
+{
+	BmPatternDetail *detail = bmc_alloc(&run->mem, run->found.n, sizeof(BmPatternDetail));
+	BmStatus status = BM_ENOMEM;
+
+	*example = bmc_alloc(&run->mem, bmc_mul(run->found.n, k), sizeof(uint32_t));
+	bm_progress_phase(BM_PHASE_EVALUATE, "patterns");
+	if (detail && *example)
+		status = bmc_pattern_details(detail, *example, k, NULL, &run->found, &run->db,
+									 &run->options.limits, &run->mem, &run->watch.stop);
+	bm_pattern_check(status, run, "patterns");
+	return detail;
 }
 
 static void
@@ -67,20 +87,15 @@ pattern_rows(FunctionCallInfo fcinfo, BmPatternRun *run)
 	MemoryContext row =
 		AllocSetContextCreate(run->context, "behavmine pattern", ALLOCSET_DEFAULT_SIZES);
 	size_t k = run->in.has_owners ? (size_t) run->options.examples : 0;
-	BmPatternDetail *detail = bmc_alloc(&run->mem, run->found.n, sizeof(BmPatternDetail));
-	uint32_t *example = bmc_alloc(&run->mem, bmc_mul(run->found.n, k), sizeof(uint32_t));
+	bool details = run->options.details;
+	uint32_t *example = NULL;
+	BmPatternDetail *detail = details ? find_details(run, k, &example) : NULL;
 
-	bm_progress_phase(BM_PHASE_EVALUATE, "patterns");
-	bm_pattern_check(!detail || !example
-						 ? BM_ENOMEM
-						 : bmc_pattern_details(detail, example, k, NULL, &run->found, &run->db,
-											   &run->options.limits, &run->mem, &run->watch.stop),
-					 run, "patterns");
 	for (size_t i = 0; i < run->found.n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(row);
 
-		pattern_row(fcinfo, run, i, &detail[i], example + k * i);
+		pattern_row(fcinfo, run, i, details ? &detail[i] : NULL, details ? example + k * i : NULL);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row);
 		if ((i & 0xff) == 0)

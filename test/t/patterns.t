@@ -32,7 +32,7 @@ if [ -r "$DATA/spm_sign.txt.xz" ] && [ -r "$DATA/spm_kosarak10k.txt.xz" ]; then
 	counts sign 219 '{}' "all=1928 closed=1928 maximal=805" "SIGN 219"
 	counts sign 0.3 '{}' "all=1928" "SIGN, a share of .3 is 219"
 	counts sign 146 '{}' "all=9718 closed=9717 maximal=3451" "SIGN 146"
-	counts sign 73 '{"examples": 0}' "all=110417 closed=109743 maximal=31311" "SIGN 73"
+	counts sign 73 '{"details": false}' "all=110417 closed=109743 maximal=31311" "SIGN 73"
 	counts kosarak 100 '{}' "all=392" "Kosarak 100"
 	counts kosarak 50 '{}' "all=1716 closed=1361 maximal=328" "Kosarak 50"
 	counts kosarak 30 '{}' "all=5458 closed=3603 maximal=863" "Kosarak 30"

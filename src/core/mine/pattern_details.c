@@ -149,6 +149,37 @@ extend(Walk *w, size_t s, const Level *before, size_t i, const uint32_t *token, 
 	return status;
 }
 
+/* The same without limits and with one item an element: the level is made in place. */
+static BmStatus
+push_item(Walk *w, Level *l, const Level *before, const uint32_t *seq, size_t from, uint32_t id)
+{
+	const BmPatternDb *db = w->db;
+	size_t looked = 0;
+
+	l->end = bmc_stack_take(&w->stack, from, sizeof(BmEnd));
+	if (!l->end)
+		return BM_ENOMEM;
+	for (size_t i = 0; i < from; i++)
+	{
+		size_t begin = before ? (size_t) before->end[i].end + 1 : db->start[seq[i]];
+		size_t end = db->start[seq[i] + 1];
+		size_t at = bmc_next_item(db->item, begin, end, id);
+
+		l->seq[l->n] = seq[i];
+		l->end[l->n] = (BmEnd){(uint32_t) at, (uint32_t) at};
+		l->n += at < end;
+		looked += at - begin + 1;
+		if (looked >= WORK_PER_STOP)
+		{
+			if (poll(w, looked) != BM_OK)
+				return BM_ESTOP;
+			looked = 0;
+		}
+	}
+	w->depth++;
+	return poll(w, looked);
+}
+
 /* One more level for the element of length tokens at token[at]. */
 static BmStatus
 push(Walk *w, const uint32_t *token, uint32_t at, uint32_t length)
@@ -168,6 +199,8 @@ push(Walk *w, const uint32_t *token, uint32_t at, uint32_t length)
 	l->first = w->limited ? bmc_stack_take(&w->stack, from + 1, sizeof(size_t)) : NULL;
 	if (!l->seq || (w->limited && !l->first))
 		return BM_ENOMEM;
+	if (!w->limited && !w->db->element)
+		return push_item(w, l, before, seq, from, rarest);
 	for (size_t i = 0; i < from && status == BM_OK; i++)
 	{
 		size_t were = ends;
@@ -284,7 +317,8 @@ spans(Walk *w, BmPatternDetail *d, const BmPattern *q)
 		BmEnd end = l->end[l->first ? l->first[i] : i];
 		size_t first = l->first        ? end.start
 					   : w->depth == 1 ? end.end
-									   : bmc_pattern_latest_start(db, w->token, q->length, end.end);
+									   : bmc_pattern_latest_start(db, w->token, q->length,
+																  db->start[l->seq[i]], end.end);
 
 		w->span[i] = db->time ? db->time[end.end] - db->time[first]
 							  : (int64_t) db->position[end.end] - db->position[first];
