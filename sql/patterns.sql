@@ -1,6 +1,8 @@
 -- Sequential patterns: of arrays and of sources, rules, matches, contrasts, what they refuse.
 SET behavmine.progress = off;
 SET client_min_messages = warning;
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 
 -- the textbook: four sequences
 SELECT pattern, length, support, share, examples, median_span
