@@ -116,6 +116,13 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
+-- sessions of the source's own: user 1 has two at once, and a row without one is in none
+CREATE TABLE p_sessions AS SELECT user_id, session_id, item_id, 1767225600 + ts AS ts FROM (VALUES (1, 's1', 'a', 1), (1, 's2', 'b', 2), (1, 's1', 'b', 3), (1, 's2', 'a', 4), (2, 's3', 'a', 1), (2, 's3', 'b', 9), (2, NULL, 'c', 10))
+	v(user_id, session_id, item_id, ts);
+SELECT rows FROM behav_source('p_sessions', 'p_sessions', 'user_id', 'item_id', 'ts', session_id => 'session_id');
+SELECT pattern, support, examples FROM behav_patterns('p_sessions', 1, 'maximal', options => '{"per": "session"}');
+SELECT pattern, support, examples FROM behav_patterns('p_sessions', 2, 'maximal');
+
 -- what is refused
 \set VERBOSITY sqlstate
 SELECT * FROM behav_patterns('p_shop', 0);
@@ -140,6 +147,7 @@ SELECT * FROM behav_patterns('p_shop', 2, options => '{"max_gap": [1]}');
 SELECT * FROM behav_patterns('p_shop', 2, options => '{"of": "contry"}');
 SELECT * FROM behav_patterns('p_planted', 2, options => '{"of": "event"}');
 SELECT * FROM behav_patterns('p_shop', 2, options => '{"events": ["veiw"]}');
+SELECT * FROM behav_patterns('p_shop', 2, options => '{"events": []}');
 SELECT * FROM behav_patterns('p_shop', 2, options => '{"include": {"shoe": 1}}');
 SELECT * FROM behav_patterns('p_shop', 2, options => '{"attribute": "country"}');
 SELECT * FROM behav_patterns('[1, 2]'::jsonb, 1);
@@ -173,6 +181,6 @@ SELECT * FROM behav_patterns('p_shop', 1, options => '{"include": ["shoes"]}');
 SELECT * FROM behav_patterns('p_shop', 1, options => '{"min_gap": 3, "max_gap": 1}');
 SELECT * FROM behav_match_pattern('p_shop', '{shoe,socks}');
 
-SELECT behav_drop_source(s) FROM unnest('{p_shop,p_planted,p_big}'::text[]) s;
+SELECT behav_drop_source(s) FROM unnest('{p_shop,p_planted,p_big,p_sessions}'::text[]) s;
 DROP FUNCTION p_contains(text[], text[]);
-DROP TABLE p_random, p_all, p_visits, p_events, p_planted, p_big;
+DROP TABLE p_random, p_all, p_visits, p_events, p_planted, p_big, p_sessions;

@@ -84,6 +84,8 @@ join_begin(BmPatternRun *run, Joined *j, const BmSequenceSet *a, const BmSequenc
 static void
 join_add(Joined *j, const BmSequenceSet *set, size_t s, const uint32_t *code)
 {
+	if ((s & 0x3ff) == 0)
+		bm_interrupts();
 	j->start[j->n++] = j->elements;
 	for (size_t e = set->start[s]; e < set->start[s + 1]; e++)
 	{

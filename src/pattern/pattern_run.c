@@ -112,6 +112,10 @@ bm_pattern_support(double min_support, const BmPatternInput *in)
 	double n = (double) in->set.n;
 	double count;
 
+	if (in->set.n == 0)
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("%s has no %s with the events asked for", in->what, in->unit),
+						errhint("Look at the option \"events\".")));
 	if (isnan(min_support))
 		return 1;
 	if (!(min_support > 0.0) || isinf(min_support) ||

@@ -141,7 +141,8 @@ typedef struct BmPatternIndex
 	uint32_t *slot;
 } BmPatternIndex;
 
-extern BmStatus bmc_pattern_index_build(BmPatternIndex *x, const BmPatterns *p, BmMem *mem);
+extern BmStatus bmc_pattern_index_build(BmPatternIndex *x, const BmPatterns *p, BmMem *mem,
+										const BmStop *stop);
 extern uint32_t bmc_pattern_index_find(const BmPatternIndex *x, const uint32_t *token,
 									   uint32_t length); /* BM_NONE if absent */
 extern void bmc_pattern_index_free(BmPatternIndex *x);

@@ -133,13 +133,15 @@ count_kept(size_t *elements, size_t *items, const BmSequenceSet *set, const uint
 	}
 }
 
-static void
-fill(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id)
+static BmStatus
+fill(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id, const BmStop *stop)
 {
 	size_t elements = 0, items = 0;
 
 	for (size_t s = 0; s < set->n; s++)
 	{
+		if ((s & STOP_EVERY) == 0 && bmc_stop(stop))
+			return BM_ESTOP;
 		db->start[s] = elements;
 		for (size_t e = set->start[s]; e < set->start[s + 1]; e++)
 		{
@@ -161,10 +163,12 @@ fill(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id)
 	db->start[set->n] = elements;
 	if (db->element)
 		db->element[elements] = items;
+	return BM_OK;
 }
 
 static BmStatus
-take_rows(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id, BmMem *mem)
+take_rows(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id, BmMem *mem,
+		  const BmStop *stop)
 {
 	size_t elements, items;
 
@@ -179,8 +183,7 @@ take_rows(BmPatternDb *db, const BmSequenceSet *set, const uint32_t *id, BmMem *
 	if (!db->start || !db->item || !db->position || (set->element && !db->element) ||
 		(set->time && !db->time))
 		return BM_ENOMEM;
-	fill(db, set, id);
-	return BM_OK;
+	return fill(db, set, id, stop);
 }
 
 /* See pattern.h. */
@@ -202,7 +205,7 @@ bmc_pattern_db_build(BmPatternDb *db, const BmSequenceSet *set, uint32_t min_sup
 	if (status == BM_OK)
 		status = number_items(db, id, support, set->nitems, min_support, exclude, mem);
 	if (status == BM_OK)
-		status = take_rows(db, set, id, mem);
+		status = take_rows(db, set, id, mem, stop);
 	bmc_free(mem, id);
 	bmc_free(mem, support);
 	if (status != BM_OK)

@@ -69,6 +69,7 @@ list_items(Walk *w)
 {
 	const BmPatternDb *db = w->db;
 	size_t total = 0, *fill = bmc_alloc(w->mem, db->nitems, sizeof(size_t));
+	BmStatus status = BM_OK;
 
 	w->item_start = bmc_alloc(w->mem, (size_t) db->nitems + 1, sizeof(size_t));
 	if (fill && w->item_start)
@@ -81,7 +82,10 @@ list_items(Walk *w)
 		w->item_start[db->nitems] = total;
 		w->item_seq = bmc_alloc(w->mem, total, sizeof(uint32_t));
 	}
-	for (size_t s = 0; s < db->n && w->item_seq; s++)
+	if (!w->item_seq)
+		status = BM_ENOMEM;
+	for (size_t s = 0; s < db->n && status == BM_OK; s++)
+	{
 		for (size_t i = element_at(db, db->start[s]); i < element_at(db, db->start[s + 1]); i++)
 		{
 			size_t at = fill[db->item[i]];
@@ -91,8 +95,10 @@ list_items(Walk *w)
 			w->item_seq[at] = (uint32_t) s;
 			fill[db->item[i]]++;
 		}
+		status = poll(w, db->start[s + 1] - db->start[s]);
+	}
 	bmc_free(w->mem, fill);
-	return w->item_seq ? BM_OK : BM_ENOMEM;
+	return status;
 }
 
 /* ---- levels ---- */

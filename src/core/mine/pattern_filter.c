@@ -256,7 +256,7 @@ bmc_patterns_filter(BmPatterns *p, BmPatternKind kind, const BmPatternLimits *li
 	reach = bmc_alloc(mem, longest, sizeof(bool));
 	if (f.drop && f.scratch && reach)
 	{
-		status = bmc_pattern_index_build(&f.index, p, mem);
+		status = bmc_pattern_index_build(&f.index, p, mem, stop);
 		if (status == BM_OK)
 			status = filter_all(&f, reach);
 		bmc_pattern_index_free(&f.index);

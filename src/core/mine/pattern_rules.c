@@ -101,7 +101,7 @@ bmc_sequence_rules(BmSequenceRule **rules, size_t *n, const BmPatterns *p, doubl
 {
 	BmPatternIndex index;
 	size_t capacity = 0;
-	BmStatus status = bmc_pattern_index_build(&index, p, mem);
+	BmStatus status = bmc_pattern_index_build(&index, p, mem, stop);
 
 	*rules = NULL;
 	*n = 0;

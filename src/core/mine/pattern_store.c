@@ -196,7 +196,7 @@ find_slot(const BmPatternIndex *x, const uint32_t *token, uint32_t length)
 }
 
 BmStatus
-bmc_pattern_index_build(BmPatternIndex *x, const BmPatterns *p, BmMem *mem)
+bmc_pattern_index_build(BmPatternIndex *x, const BmPatterns *p, BmMem *mem, const BmStop *stop)
 {
 	x->p = p;
 	x->mem = mem;
@@ -210,7 +210,11 @@ bmc_pattern_index_build(BmPatternIndex *x, const BmPatterns *p, BmMem *mem)
 		return BM_ENOMEM;
 	memset(x->slot, 0xff, x->nslots * sizeof(uint32_t));
 	for (size_t i = 0; i < p->n; i++)
+	{
 		x->slot[find_slot(x, p->token + p->pattern[i].at, p->pattern[i].length)] = (uint32_t) i;
+		if ((i & 0xffff) == 0xffff && bmc_stop(stop))
+			return BM_ESTOP;
+	}
 	return BM_OK;
 }
 
