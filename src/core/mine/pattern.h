@@ -215,12 +215,9 @@ extern bool bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t
 								 uint32_t n);
 /* Tokens of the pattern's element that begins at token t. */
 extern uint32_t bmc_element_length(const uint32_t *token, uint32_t length, uint32_t t);
-/*
- * Without limits: the latest element at which an occurrence that ends at element last begins; the
- * sequence begins at element begin.
- */
+/* Without limits: the latest element at which an occurrence that ends at element last begins. */
 extern size_t bmc_pattern_latest_start(const BmPatternDb *db, const uint32_t *token,
-									   uint32_t length, size_t begin, size_t last);
+									   uint32_t length, size_t last);
 
 /* Where mined patterns go: filters, the top-k heap, the cap. */
 typedef struct BmPatternSink

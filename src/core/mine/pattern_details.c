@@ -155,35 +155,41 @@ extend(Walk *w, size_t s, const Level *before, size_t i, const uint32_t *token, 
 	return status;
 }
 
-/* The same without limits and with one item an element: the level is made in place. */
+/*
+ * The same without limits and with one item an element, for item at of token: the level is made in
+ * place. The latest start carries over from the prefix as long as the prefix's last item does not
+ * occur again on the way: then the prefix must end where it did.
+ */
 static BmStatus
-push_item(Walk *w, Level *l, const Level *before, const uint32_t *seq, size_t from, uint32_t id)
+push_item(Walk *w, Level *l, const Level *before, const uint32_t *seq, size_t from,
+		  const uint32_t *token, uint32_t at)
 {
 	const BmPatternDb *db = w->db;
-	size_t looked = 0;
+	uint32_t id = BM_TOKEN_ID(token[at]), last = at > 0 ? BM_TOKEN_ID(token[at - 1]) : BM_NONE;
+	BmStatus status = BM_OK;
 
 	l->end = bmc_stack_take(&w->stack, from, sizeof(BmEnd));
 	if (!l->end)
 		return BM_ENOMEM;
-	for (size_t i = 0; i < from; i++)
+	for (size_t i = 0; i < from && status == BM_OK; i++)
 	{
 		size_t begin = before ? (size_t) before->end[i].end + 1 : db->start[seq[i]];
-		size_t end = db->start[seq[i] + 1];
-		size_t at = bmc_next_item(db->item, begin, end, id);
+		size_t end = db->start[seq[i] + 1], e = begin, start;
+		bool again = false;
 
+		for (; e < end && db->item[e] != id; e++)
+			again |= db->item[e] == last;
+		status = poll(w, e - begin + 1);
+		if (e == end)
+			continue;
+		start = again    ? bmc_pattern_latest_start(db, token, at + 1, e)
+				: before ? before->end[i].start
+						 : e;
 		l->seq[l->n] = seq[i];
-		l->end[l->n] = (BmEnd){(uint32_t) at, (uint32_t) at};
-		l->n += at < end;
-		looked += at - begin + 1;
-		if (looked >= WORK_PER_STOP)
-		{
-			if (poll(w, looked) != BM_OK)
-				return BM_ESTOP;
-			looked = 0;
-		}
+		l->end[l->n++] = (BmEnd){(uint32_t) e, (uint32_t) start};
 	}
 	w->depth++;
-	return poll(w, looked);
+	return status;
 }
 
 /* One more level for the element of length tokens at token[at]. */
@@ -206,7 +212,7 @@ push(Walk *w, const uint32_t *token, uint32_t at, uint32_t length)
 	if (!l->seq || (w->limited && !l->first))
 		return BM_ENOMEM;
 	if (!w->limited && !w->db->element)
-		return push_item(w, l, before, seq, from, rarest);
+		return push_item(w, l, before, seq, from, token, at);
 	for (size_t i = 0; i < from && status == BM_OK; i++)
 	{
 		size_t were = ends;
@@ -321,11 +327,10 @@ spans(Walk *w, BmPatternDetail *d, const BmPattern *q)
 	for (size_t i = 0; i < l->n && status == BM_OK; i++)
 	{
 		BmEnd end = l->end[l->first ? l->first[i] : i];
-		size_t first = l->first        ? end.start
-					   : w->depth == 1 ? end.end
-									   : bmc_pattern_latest_start(db, w->token, q->length,
-																  db->start[l->seq[i]], end.end);
+		size_t first = end.start;
 
+		if (!w->limited && db->element)
+			first = bmc_pattern_latest_start(db, w->token, q->length, end.end);
 		w->span[i] = db->time ? db->time[end.end] - db->time[first]
 							  : (int64_t) db->position[end.end] - db->position[first];
 		if (db->time && db->time[first] < d->first)

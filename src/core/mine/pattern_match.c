@@ -43,15 +43,16 @@ bmc_element_length(const uint32_t *token, uint32_t length, uint32_t t)
 }
 
 size_t
-bmc_pattern_latest_start(const BmPatternDb *db, const uint32_t *token, uint32_t length,
-						 size_t begin, size_t last)
+bmc_pattern_latest_start(const BmPatternDb *db, const uint32_t *token, uint32_t length, size_t last)
 {
 	size_t e = last + 1;
 
 	if (!db->element)
 	{
 		for (uint32_t t = length; t-- > 0;)
-			e = bmc_last_item(db->item, begin, e, BM_TOKEN_ID(token[t]));
+			do
+				e--;
+			while (db->item[e] != BM_TOKEN_ID(token[t]));
 		return e;
 	}
 	for (uint32_t t = length, n; t > 0;)
@@ -83,7 +84,7 @@ match_free(BmPatternMatch *m, const BmPatternDb *db, size_t s, const uint32_t *t
 			return false;
 		m->last = e++;
 	}
-	m->first = bmc_pattern_latest_start(db, token, length, db->start[s], m->last);
+	m->first = bmc_pattern_latest_start(db, token, length, m->last);
 	return true;
 }
 

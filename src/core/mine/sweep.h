@@ -12,46 +12,6 @@
 
 #include "core/mine/pattern.h"
 
-/* Elements compared at a time: one vector of 32 or 64 bytes. */
-#define BM_SCAN 8
-
-/* First place in item [at, end) of id, else end. */
-static inline size_t
-bmc_next_item(const uint32_t *item, size_t at, size_t end, uint32_t id)
-{
-	for (; at + BM_SCAN <= end; at += BM_SCAN)
-	{
-		uint32_t any = 0;
-
-		for (int i = 0; i < BM_SCAN; i++)
-			any |= item[at + (size_t) i] == id;
-		if (any)
-			break;
-	}
-	while (at < end && item[at] != id)
-		at++;
-	return at;
-}
-
-/* Last place of id before end; there is one. */
-static inline size_t
-bmc_last_item(const uint32_t *item, size_t begin, size_t end, uint32_t id)
-{
-	for (; end >= begin + BM_SCAN; end -= BM_SCAN)
-	{
-		uint32_t any = 0;
-
-		for (int i = 1; i <= BM_SCAN; i++)
-			any |= item[end - (size_t) i] == id;
-		if (any)
-			break;
-	}
-	do
-		end--;
-	while (item[end] != id);
-	return end;
-}
-
 /* An end of a prefix in a sequence, and the latest start of an occurrence that ends there. */
 typedef struct BmEnd
 {
