@@ -8,7 +8,7 @@
 #include "core/mine/pattern.h"
 
 /* Sequences whose periods are kept while the places of one pattern are looked at. */
-#define BM_BIDE_CACHED 6
+#define BM_BIDE_CACHED 16
 
 typedef struct BmBide
 {
