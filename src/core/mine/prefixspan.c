@@ -42,6 +42,7 @@ typedef struct Frame
 	uint32_t *occ;    /* (sum of supports) per item: sequences of d that have it */
 	uint32_t *after;  /* beside occ: what follows the first one begins here */
 	uint32_t *occ_at; /* (nitems+1) bounds in occ */
+	bool *again;      /* (nitems) does a sequence have it twice */
 	uint32_t child;   /* next item */
 	BmStackMark mark; /* before this frame's memory */
 } Frame;
@@ -136,7 +137,8 @@ count_pairs(Search *x, Frame *f)
 	}
 }
 
-/* occ, after, occ_at: for every item the sequences that have it, and where its first one ends. */
+/* occ, after, again: for every item the sequences that have it, where its first one ends, and whether
+ * one has it twice. */
 static void
 list_occurrences(Search *x, Frame *f)
 {
@@ -154,7 +156,10 @@ list_occurrences(Search *x, Frame *f)
 			uint32_t a = d->item[i];
 
 			if (x->stamp[a] == now)
+			{
+				f->again[a] = true;
 				continue;
+			}
 			x->stamp[a] = now;
 			f->occ[fill[a]] = q;
 			f->after[fill[a]++] = i + 1;
@@ -416,8 +421,10 @@ push(Search *x, const Projection *d, BmStackMark mark)
 		f->occ_at[d->nitems] = (uint32_t) total;
 		f->occ = bmc_stack_take(&x->stack, total, sizeof(uint32_t));
 		f->after = bmc_stack_take(&x->stack, total, sizeof(uint32_t));
-		if (!f->occ || !f->after)
+		f->again = bmc_stack_take(&x->stack, d->nitems, sizeof(bool));
+		if (!f->occ || !f->after || !f->again)
 			return BM_ENOMEM;
+		memset(f->again, 0, d->nitems * sizeof(bool));
 		list_occurrences(x, f);
 		if (wants_matrix(x, d))
 		{
@@ -488,6 +495,13 @@ step(Search *x)
 	if (x->depth >= x->sink->deepest)
 	{
 		x->sink->cut = x->sink->cut || down || !f->occ;
+		down = false;
+	}
+	if (down && n == 1 && !x->closed && !f->again[x->kept[0]])
+	{
+		/* one item, once in every sequence: a leaf that needs no projection */
+		x->prefix[x->depth] = BM_TOKEN(f->d.id[x->kept[0]], 0);
+		status = bmc_sink_put(x->sink, x->prefix, (uint32_t) x->depth + 1, row[x->kept[0]]);
 		down = false;
 	}
 	mark = bmc_stack_mark(&x->stack);
