@@ -137,8 +137,10 @@ count_pairs(Search *x, Frame *f)
 	}
 }
 
-/* occ, after, again: for every item the sequences that have it, where its first one ends, and whether
- * one has it twice. */
+/*
+ * occ, after, again: for every item that occ_at has room for the sequences that have it, where its
+ * first one ends, and whether one has it twice.
+ */
 static void
 list_occurrences(Search *x, Frame *f)
 {
@@ -156,16 +158,31 @@ list_occurrences(Search *x, Frame *f)
 			uint32_t a = d->item[i];
 
 			if (x->stamp[a] == now)
-			{
 				f->again[a] = true;
-				continue;
+			else if (f->occ_at[a] < f->occ_at[a + 1])
+			{
+				f->occ[fill[a]] = q;
+				f->after[fill[a]++] = i + 1;
 			}
 			x->stamp[a] = now;
-			f->occ[fill[a]] = q;
-			f->after[fill[a]++] = i + 1;
 		}
 	}
 	memset(fill, 0, d->nitems * sizeof(uint32_t));
+}
+
+/* Has prefix + i an extension that is frequent now? Without a matrix nobody knows yet. */
+static bool
+may_extend(const Search *x, const Frame *f, uint32_t i)
+{
+	const uint32_t *row;
+
+	if (!f->pair)
+		return true;
+	row = f->pair + (size_t) i * f->d.nitems;
+	for (uint32_t j = 0; j < f->d.nitems; j++)
+		if (row[j] >= x->sink->min_support)
+			return true;
+	return false;
 }
 
 /* Supports of prefix i j for one child i into x->count, the touched j into x->list; returns their number. */
@@ -394,6 +411,40 @@ wants_matrix(const Search *x, const Projection *d)
 	return d->nitems <= widest && (double) d->nitems * d->nitems <= SPARSE * d->pairs + 64.0;
 }
 
+/* What the children of f need: the matrix, and the occurrences of those that may go on. */
+static BmStatus
+count_extensions(Search *x, Frame *f, size_t *total)
+{
+	const Projection *d = &f->d;
+
+	if (wants_matrix(x, d))
+	{
+		f->pair = bmc_stack_take(&x->stack, (size_t) d->nitems * d->nitems, sizeof(uint32_t));
+		if (!f->pair)
+			return BM_ENOMEM;
+		count_pairs(x, f);
+	}
+	f->occ_at = bmc_stack_take(&x->stack, (size_t) d->nitems + 1, sizeof(uint32_t));
+	f->again = bmc_stack_take(&x->stack, d->nitems, sizeof(bool));
+	if (!f->occ_at || !f->again)
+		return BM_ENOMEM;
+	for (uint32_t i = 0; i < d->nitems; i++)
+	{
+		f->occ_at[i] = (uint32_t) *total;
+		if (x->closed || may_extend(x, f, i))
+			*total += d->support[i];
+	}
+	f->occ_at[d->nitems] = (uint32_t) *total;
+	f->occ = bmc_stack_take(&x->stack, *total, sizeof(uint32_t));
+	f->after = bmc_stack_take(&x->stack, *total, sizeof(uint32_t));
+	if (!f->occ || !f->after)
+		return BM_ENOMEM;
+	memset(f->again, 0, d->nitems * sizeof(bool));
+	if (*total > 0)
+		list_occurrences(x, f);
+	return BM_OK;
+}
+
 /* Make d the current node; its children have length depth + 1. */
 static BmStatus
 push(Search *x, const Projection *d, BmStackMark mark)
@@ -410,29 +461,9 @@ push(Search *x, const Projection *d, BmStackMark mark)
 	f->mark = mark;
 	if (x->closed || x->depth + 1 < x->sink->deepest)
 	{
-		f->occ_at = bmc_stack_take(&x->stack, (size_t) d->nitems + 1, sizeof(uint32_t));
-		if (!f->occ_at)
-			return BM_ENOMEM;
-		for (uint32_t i = 0; i < d->nitems; i++)
-		{
-			f->occ_at[i] = (uint32_t) total;
-			total += d->support[i];
-		}
-		f->occ_at[d->nitems] = (uint32_t) total;
-		f->occ = bmc_stack_take(&x->stack, total, sizeof(uint32_t));
-		f->after = bmc_stack_take(&x->stack, total, sizeof(uint32_t));
-		f->again = bmc_stack_take(&x->stack, d->nitems, sizeof(bool));
-		if (!f->occ || !f->after || !f->again)
-			return BM_ENOMEM;
-		memset(f->again, 0, d->nitems * sizeof(bool));
-		list_occurrences(x, f);
-		if (wants_matrix(x, d))
-		{
-			f->pair = bmc_stack_take(&x->stack, (size_t) d->nitems * d->nitems, sizeof(uint32_t));
-			if (!f->pair)
-				return BM_ENOMEM;
-			count_pairs(x, f);
-		}
+		status = count_extensions(x, f, &total);
+		if (status != BM_OK)
+			return status;
 	}
 	x->depth++;
 	return poll(x, (double) total + (f->pair ? d->pairs : 0.0));
