@@ -196,21 +196,6 @@ pass(Search *x, Frame *f, const Frame *parent, uint32_t c)
 
 /* ---- nodes ---- */
 
-static void
-sort_ascending(uint32_t *a, uint32_t n)
-{
-	for (uint32_t gap = n / 2; gap > 0;
-		 gap = gap > 2 ? (uint32_t) ((uint64_t) gap * 5 / 11) : gap - 1)
-		for (uint32_t i = gap; i < n; i++)
-		{
-			uint32_t v = a[i], j = i;
-
-			for (; j >= gap && a[j - gap] > v; j -= gap)
-				a[j] = a[j - gap];
-			a[j] = v;
-		}
-}
-
 /* Memory for the frequent ones of the counted tokens, and their places. */
 static BmStatus
 layout(Search *x, Frame *f)
@@ -228,7 +213,7 @@ layout(Search *x, Frame *f)
 		if (x->counter[token].support >= x->sink->min_support)
 			f->token[f->n++] = token;
 	}
-	sort_ascending(f->token, f->n);
+	bmc_sort_ids(f->token, f->n);
 	f->group = bmc_stack_take(&x->stack, (size_t) f->n + 1, sizeof(size_t));
 	if (!f->group)
 		return BM_ENOMEM;

@@ -210,6 +210,9 @@ extern BmStatus bmc_adjust_bh(double *adjusted, const double *p, size_t n, BmMem
 
 /* ---- used by the miners ---- */
 
+/* Ascending, in place. */
+extern void bmc_sort_ids(uint32_t *a, size_t n);
+
 /* Does element e of db contain the n ids of token, which ascend? */
 extern bool bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t *token,
 								 uint32_t n);

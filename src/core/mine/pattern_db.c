@@ -82,9 +82,9 @@ number_items(BmPatternDb *db, uint32_t *id, const uint32_t *support, uint32_t ni
 	return status;
 }
 
-/* Ascending, in place (Shell's sort: elements are short, and there is no scratch). */
-static void
-sort_ids(uint32_t *a, size_t n)
+/* Shell's sort: the lists are short, and there is no scratch. */
+void
+bmc_sort_ids(uint32_t *a, size_t n)
 {
 	for (size_t gap = n / 2; gap > 0; gap = gap > 2 ? gap * 5 / 11 : gap - 1)
 		for (size_t i = gap; i < n; i++)
@@ -109,7 +109,7 @@ keep_element(uint32_t *out, const BmSequenceSet *set, const uint32_t *id, size_t
 			out[n++] = id[set->item[i]];
 	if (n <= 1)
 		return n;
-	sort_ids(out, n);
+	bmc_sort_ids(out, n);
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || out[i] != out[i - 1])
 			out[kept++] = out[i];

@@ -210,21 +210,6 @@ count_child(Search *x, const Frame *f, uint32_t i)
 	return touched;
 }
 
-static void
-sort_ascending(uint32_t *a, uint32_t n)
-{
-	for (uint32_t gap = n / 2; gap > 0;
-		 gap = gap > 2 ? (uint32_t) ((uint64_t) gap * 5 / 11) : gap - 1)
-		for (uint32_t i = gap; i < n; i++)
-		{
-			uint32_t v = a[i], j = i;
-
-			for (; j >= gap && a[j - gap] > v; j -= gap)
-				a[j] = a[j - gap];
-			a[j] = v;
-		}
-}
-
 /*
  * The items that extend prefix + i frequently into x->kept, ascending, and *most, their greatest
  * support; row[j] is theirs until release_row. Returns how many.
@@ -258,7 +243,7 @@ extensions(Search *x, const Frame *f, uint32_t i, const uint32_t **row, uint32_t
 			x->kept[n++] = j;
 		*most = x->count[j] > *most ? x->count[j] : *most;
 	}
-	sort_ascending(x->kept, n);
+	bmc_sort_ids(x->kept, n);
 	return n;
 }
 
