@@ -16,12 +16,16 @@
 #include "utils/timestamp.h"
 #include "windowapi.h"
 
+#define MARK_ROWS 64 /* rows between two marks: each costs as much as the rest of a row */
+
 /* ---- window function ---- */
 
 /* Where a partition stands. Zeroed by the server at its first row. */
 typedef struct SessionRun
 {
 	bool begun;        /* the arguments are read */
+	bool never_forced; /* force_new is the constant false */
+	uint32 rows;       /* of the partition so far, modulo 2^32 */
 	int64 session;     /* number of the present one; 0: none yet */
 	int64 gap;         /* microseconds */
 	int64 max_length;  /* microseconds; INT64_MAX: no limit */
@@ -53,9 +57,18 @@ zone_by_name(const char *name)
 	return zone;
 }
 
+static inline bool
+forced(WindowObject winobj)
+{
+	bool isnull;
+	Datum d = WinGetFuncArgCurrent(winobj, ARG_FORCE_NEW, &isnull);
+
+	return !isnull && DatumGetBool(d);
+}
+
 /* The arguments that hold for a whole partition, from its first row. */
 static void
-begin_partition(WindowObject winobj, SessionRun *run)
+begin_partition(FunctionCallInfo fcinfo, WindowObject winobj, SessionRun *run)
 {
 	bool isnull;
 	Datum d = WinGetFuncArgCurrent(winobj, ARG_GAP, &isnull);
@@ -69,6 +82,7 @@ begin_partition(WindowObject winobj, SessionRun *run)
 		isnull ? PG_INT64_MAX : bm_interval_micros(DatumGetIntervalP(d), "max_length");
 	d = WinGetFuncArgCurrent(winobj, ARG_TIME_ZONE, &isnull);
 	run->zone = isnull ? NULL : zone_by_name(TextDatumGetCString(d));
+	run->never_forced = get_fn_expr_arg_stable(fcinfo->flinfo, ARG_FORCE_NEW) && !forced(winobj);
 	run->begun = true;
 }
 
@@ -136,13 +150,14 @@ behav_sessionize(PG_FUNCTION_ARGS)
 						errhint("Write OVER (PARTITION BY user_id ORDER BY ts).")));
 	run = WinGetPartitionLocalMemory(winobj, sizeof(SessionRun));
 	if (!run->begun)
-		begin_partition(winobj, run);
+		begin_partition(fcinfo, winobj, run);
 	ts = DatumGetTimestampTz(WinGetFuncArgCurrent(winobj, ARG_TS, &isnull));
-	/* no earlier row is asked for again: a partition of any size stays out of the tuplestore */
-	WinSetMarkPosition(winobj, WinGetCurrentPosition(winobj));
+	/* no earlier row is asked for again: a partition of any size does not pile up in the tuplestore */
+	if (++run->rows % MARK_ROWS == 0)
+		WinSetMarkPosition(winobj, WinGetCurrentPosition(winobj));
 	if (isnull || TIMESTAMP_NOT_FINITE(ts))
 		PG_RETURN_NULL();
-	force_new = DatumGetBool(WinGetFuncArgCurrent(winobj, ARG_FORCE_NEW, &isnull)) && !isnull;
+	force_new = !run->never_forced && forced(winobj);
 	if (run->session > 0 && ts < run->last)
 		raise_order(run->last, ts);
 	if (begins(run, ts, force_new))
