@@ -24,6 +24,8 @@
 #define TEXT_VERSION 1
 #define OUTER_HEAD 24 /* bytes before the config words, outside the server */
 #define OUTER_CRC 4
+#define B64_BYTES (3 * 0x10000) /* of one piece */
+#define B64_CHARS (4 * 0x10000)
 #define POLL_WORDS 0x10000 /* between checks for interrupts */
 
 /* ---- making and growing ---- */
@@ -443,6 +445,46 @@ bm_flat_recv(FunctionCallInfo fcinfo, const BmFlatKind *kind)
 	PG_RETURN_POINTER(deserialize(buf, kind, ERRCODE_INVALID_BINARY_REPRESENTATION));
 }
 
+/*
+ * Base64 piece by piece, so that a cancel is heard: 3 bytes are 4 characters, so pieces of whole
+ * threes and fours join without a seam. Both return the length, or -1.
+ */
+static int
+encode_base64(const char *from, int len, char *to, int room)
+{
+	int out = 0;
+
+	for (int at = 0; at < len; at += B64_BYTES)
+	{
+		int n = pg_b64_encode((void *) (from + at), Min(B64_BYTES, len - at), to + out, room - out);
+
+		if (n < 0)
+			return -1;
+		out += n;
+		CHECK_FOR_INTERRUPTS();
+	}
+	return out;
+}
+
+static int
+decode_base64(const char *from, int len, char *to, int room)
+{
+	int out = 0;
+
+	for (int at = 0; at < len; at += B64_CHARS)
+	{
+		int chars = Min(B64_CHARS, len - at);
+		int n = pg_b64_decode(from + at, chars, (void *) (to + out), room - out);
+
+		/* padding ends the text; in the middle it makes a piece too short */
+		if (n < 0 || (at + chars < len && n != B64_BYTES))
+			return -1;
+		out += n;
+		CHECK_FOR_INTERRUPTS();
+	}
+	return out;
+}
+
 Datum
 bm_flat_out(FunctionCallInfo fcinfo, const BmFlatKind *kind)
 {
@@ -462,7 +504,7 @@ bm_flat_out(FunctionCallInfo fcinfo, const BmFlatKind *kind)
 	serialize(&buf, s);
 	text = palloc(room);
 	prefix = sprintf(text, "%s%d:", TEXT_PREFIX, TEXT_VERSION);
-	len = pg_b64_encode((void *) buf.data, buf.len, text + prefix, room - prefix - 1);
+	len = encode_base64(buf.data, buf.len, text + prefix, room - prefix - 1);
 	if (len < 0)
 		elog(ERROR, "base64 needs more room than was computed");
 	text[prefix + len] = '\0';
@@ -486,7 +528,7 @@ bm_flat_in(FunctionCallInfo fcinfo, const BmFlatKind *kind)
 	initStringInfo(&buf);
 	len = strlen(colon + 1);
 	enlargeStringInfo(&buf, pg_b64_dec_len(len));
-	buf.len = pg_b64_decode(colon + 1, len, (void *) buf.data, pg_b64_dec_len(len));
+	buf.len = decode_base64(colon + 1, len, buf.data, pg_b64_dec_len(len));
 	if (buf.len < 0)
 		raise_damaged(kind, ERRCODE_INVALID_TEXT_REPRESENTATION, "It is no valid base64.");
 	PG_RETURN_POINTER(deserialize(&buf, kind, ERRCODE_INVALID_TEXT_REPRESENTATION));

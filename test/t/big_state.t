@@ -14,6 +14,8 @@ sql "INSERT INTO big SELECT 'shuffled', behav_funnel_agg(ts, '1 hour', view, car
 is "$(sql "SELECT behav_events(state) FROM big")" $((N * 9 / 10)) "a state of nine million events"
 is "$(sql "$level")" 2 "its level"
 is "$(sql "SELECT cardinality(behav_funnel_times(state)) FROM big WHERE name = 'shuffled'")" 2 "its times"
+is "$(sql "SELECT md5(t) = md5(t::behav_funnel_state::text) FROM (SELECT state::text AS t FROM big) x")" t "its text form there and back"
+like "$(sql_error "SELECT length((overlay(state::text PLACING '==' FROM 4 + 2 * 262144 - 1 FOR 2)::behav_funnel_state)::text) FROM big")" "22P02" "padding in the middle of a long text is refused"
 sql "INSERT INTO visits SELECT behav_session_agg(ts, '1 microsecond') FROM (SELECT ts FROM ($events) e LIMIT 3000000) e"
 is "$(sql "SELECT behav_session_count(state) FROM visits")" 3000000 "three million sessions of shuffled events"
 
