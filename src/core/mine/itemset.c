@@ -14,11 +14,6 @@
 #include <string.h>
 
 #include "core/mine/itemset_search.h"
-#include "core/num/rng.h"
-
-/* Bit sets up to so many baskets: a row of the root is then at most 8 kB (measured). */
-#define BITS_ROWS 65536
-#define BITS_BYTES ((size_t) 256 << 20)
 
 /* A maximal itemset on its way through the items of a level that it holds. */
 typedef struct Holder
@@ -46,7 +41,6 @@ struct Miner
 	BmSearch s;
 	BmItemsets *out;
 	BmStatus (*enter)(Miner *m, Level *l, uint32_t i);
-	bool bits;
 	Level *level;
 	size_t depth, level_capacity;
 	uint32_t *head; /* (longest basket) items of the head, as they joined */
@@ -96,8 +90,10 @@ project(Miner *m, BmBranch *child, const BmBranch *parent, uint32_t i, bool leaf
 		project_path(m, child, parent, i);
 		return bmc_search_stop(&m->s, 64) ? BM_ESTOP : BM_OK;
 	}
-	return m->bits ? bmc_bits_project(&m->s, child, parent, i, leaf)
-				   : bmc_tree_project(&m->s, child, parent, i, leaf);
+	if (parent->root)
+		return bmc_root_project(&m->s, child, parent, i, leaf);
+	return parent->bits ? bmc_bits_project(&m->s, child, parent, i, leaf)
+						: bmc_tree_project(&m->s, child, parent, i, leaf);
 }
 
 /* The next level, with the branch and its head; moves m->level. */
@@ -631,8 +627,7 @@ begin(Miner *m, const uint32_t *support)
 {
 	BmStackMark mark = bmc_stack_mark(&m->s.stack);
 	BmBranch root;
-	BmStatus status =
-		m->bits ? bmc_bits_root(&m->s, &root, support) : bmc_tree_root(&m->s, &root, support);
+	BmStatus status = bmc_root_open(&m->s, &root, support);
 
 	if (status == BM_OK)
 		status = push(m, &root, mark, 0);
@@ -673,6 +668,7 @@ free_miner(Miner *m)
 {
 	BmMem *mem = m->s.mem;
 
+	bmc_root_free(&m->s);
 	bmc_tree_free(&m->s);
 	bmc_bits_free(&m->s);
 	bmc_stack_free(&m->s.stack);
@@ -682,16 +678,6 @@ free_miner(Miner *m)
 	bmc_free(mem, m->slot);
 	bmc_free(mem, m->holder);
 	bmc_free(mem, m->mark);
-}
-
-static bool
-choose_bits(const BmItemsetOptions *o, const BmSparse *baskets)
-{
-	size_t row = (baskets->rows + 63) / 64 * sizeof(uint64_t);
-
-	if (o->engine != BM_ENGINE_AUTO)
-		return o->engine == BM_ENGINE_BITS;
-	return baskets->rows <= BITS_ROWS && bmc_mul(baskets->cols, row) <= BITS_BYTES;
 }
 
 /* One search at min_support. */
@@ -717,7 +703,6 @@ mine(BmItemsets *out, const BmSparse *baskets, const BmItemsetOptions *o, uint32
 	m.enter = o->kind == BM_ITEMSETS_ALL      ? enter_all
 			  : o->kind == BM_ITEMSETS_CLOSED ? enter_closed
 											  : enter_maximal;
-	m.bits = choose_bits(o, baskets);
 	bmc_stack_init(&m.s.stack, mem);
 	m.head = bmc_alloc(mem, longest + 1, sizeof(uint32_t));
 	m.mark = bmc_alloc0(mem, baskets->cols, 1);

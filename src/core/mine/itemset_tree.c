@@ -4,7 +4,7 @@
  *		one item side by side. So an item's nodes need no links, and a tree is read and written in
  *		order.
  *
- * A conditional tree is made without inserting paths: the ancestors of the item's nodes are touched
+ * A tree of a tree is made without inserting paths: the ancestors of the item's nodes are touched
  * once each, weights are summed from the deepest item up, and from the top down every touched node
  * either goes into the node above it (its item is not frequent) or gets its place, shared with
  * siblings of its item that lost what was between them.
@@ -12,32 +12,8 @@
 #include <string.h>
 
 #include "core/mine/itemset_search.h"
-#include "core/num/rng.h"
 
-/* ---- the tree of all baskets ---- */
-
-static BmStatus
-alloc_scratch(BmSearch *s, size_t nodes, uint32_t n)
-{
-	BmTreeScratch *t = &s->tree;
-
-	t->sum = bmc_alloc0(s->mem, nodes, sizeof(uint32_t));
-	t->alias = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
-	t->next = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
-	t->seen = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
-	t->list = bmc_alloc(s->mem, n, sizeof(uint32_t));
-	t->support = bmc_alloc0(s->mem, n, sizeof(uint32_t));
-	t->touched = bmc_alloc0(s->mem, (size_t) n / 64 + 1, sizeof(uint64_t));
-	t->frequent = bmc_alloc(s->mem, n, sizeof(uint32_t));
-	if (!t->sum || !t->alias || !t->next || !t->seen || !t->list || !t->support || !t->touched ||
-		!t->frequent)
-		return BM_ENOMEM;
-	if (s->signatures && (t->sum_sig = bmc_alloc0(s->mem, nodes, sizeof(uint64_t))) == NULL)
-		return BM_ENOMEM;
-	memset(t->alias, 0xff, nodes * sizeof(uint32_t)); /* BM_NONE */
-	memset(t->list, 0xff, n * sizeof(uint32_t));
-	return BM_OK;
-}
+/* ---- memory ---- */
 
 void
 bmc_tree_free(BmSearch *s)
@@ -56,28 +32,46 @@ bmc_tree_free(BmSearch *s)
 	memset(t, 0, sizeof(*t));
 }
 
-/* Arrays of a tail of n items; support and signature are filled by the engine. */
+/* Scratch for a tree of so many nodes and items; no projection is under way. */
 static BmStatus
-take_tail(BmSearch *s, BmBranch *b, uint32_t n, bool leaf)
+reserve_scratch(BmSearch *s, size_t nodes, size_t items)
 {
-	b->n = n;
-	b->code = bmc_stack_take(&s->stack, n, sizeof(uint32_t));
-	b->support = bmc_stack_take(&s->stack, n, sizeof(uint32_t));
-	b->first = leaf ? NULL : bmc_stack_take(&s->stack, (size_t) n + 1, sizeof(uint32_t));
-	b->signature = s->signatures ? bmc_stack_take(&s->stack, n, sizeof(uint64_t)) : NULL;
-	if (!b->code || !b->support || (!leaf && !b->first) || (s->signatures && !b->signature))
+	BmTreeScratch *t = &s->tree;
+
+	if (nodes <= t->nodes && items <= t->items)
+		return BM_OK;
+	nodes = nodes > t->nodes ? nodes + nodes / 4 : t->nodes;
+	items = items > t->items ? items + items / 4 : t->items;
+	bmc_tree_free(s);
+	t->sum = bmc_alloc0(s->mem, nodes, sizeof(uint32_t));
+	t->alias = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
+	t->next = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
+	t->seen = bmc_alloc(s->mem, nodes, sizeof(uint32_t));
+	t->list = bmc_alloc(s->mem, items, sizeof(uint32_t));
+	t->support = bmc_alloc0(s->mem, items, sizeof(uint32_t));
+	t->touched = bmc_alloc0(s->mem, items / 64 + 1, sizeof(uint64_t));
+	t->frequent = bmc_alloc(s->mem, items, sizeof(uint32_t));
+	if (s->signatures)
+		t->sum_sig = bmc_alloc0(s->mem, nodes, sizeof(uint64_t));
+	if (!t->sum || !t->alias || !t->next || !t->seen || !t->list || !t->support || !t->touched ||
+		!t->frequent || (s->signatures && !t->sum_sig))
 		return BM_ENOMEM;
+	memset(t->alias, 0xff, nodes * sizeof(uint32_t)); /* BM_NONE */
+	memset(t->list, 0xff, items * sizeof(uint32_t));
+	t->nodes = nodes;
+	t->items = items;
 	return BM_OK;
 }
 
 static BmStatus
 take_nodes(BmSearch *s, BmBranch *b, size_t nodes)
 {
+	b->first = bmc_stack_take(&s->stack, (size_t) b->n + 1, sizeof(uint32_t));
 	b->item = bmc_stack_take(&s->stack, nodes, sizeof(uint32_t));
 	b->up = bmc_stack_take(&s->stack, nodes, sizeof(uint32_t));
 	b->weight = bmc_stack_take(&s->stack, nodes, sizeof(uint32_t));
 	b->weight_sig = s->signatures ? bmc_stack_take(&s->stack, nodes, sizeof(uint64_t)) : NULL;
-	if (!b->item || !b->up || !b->weight || (s->signatures && !b->weight_sig))
+	if (!b->first || !b->item || !b->up || !b->weight || (s->signatures && !b->weight_sig))
 		return BM_ENOMEM;
 	return BM_OK;
 }
@@ -101,39 +95,24 @@ child_node(BmBranch *b, uint32_t *seen, uint32_t *nodes, uint32_t above, uint32_
 	return node;
 }
 
-/* Item by item, every basket goes one node down; at (rows) is where it stands. */
-static BmStatus
-build_root(BmSearch *s, BmBranch *root, const BmSparse *by_item, uint32_t *at, uint32_t *seen,
-		   uint32_t *nodes)
+/* Is every item one node under that of the item before it? */
+static bool
+is_path(const BmBranch *b, uint32_t nodes)
 {
-	*nodes = 1;
-	seen[0] = BM_NONE;
-	for (uint32_t j = 0; j < root->n; j++)
-	{
-		uint32_t code = root->code[j];
-
-		root->first[j] = *nodes;
-		for (size_t e = by_item->start[code]; e < by_item->start[code + 1]; e++)
-		{
-			uint32_t basket = by_item->col[e];
-			uint32_t node = child_node(root, seen, nodes, at[basket], j);
-
-			root->weight[node]++;
-			if (root->weight_sig)
-				root->weight_sig[node] += bmc_mix64(basket);
-			at[basket] = node;
-		}
-		if (bmc_search_stop(s, (by_item->start[code + 1] - by_item->start[code]) * 8))
-			return BM_ESTOP;
-	}
-	root->first[root->n] = *nodes;
-	return BM_OK;
+	if (nodes != b->n + 1)
+		return false;
+	for (uint32_t j = 0; j < b->n; j++)
+		if (b->first[j] != j + 1 || b->up[j + 1] != j)
+			return false;
+	return true;
 }
 
-/* Signatures of the root's items: sums over their nodes. */
+/* All nodes are made: the end of the last item's, and the items' signatures. */
 static void
-sum_signatures(BmBranch *b)
+complete(BmBranch *b, uint32_t nodes)
 {
+	b->first[b->n] = nodes;
+	b->path = is_path(b, nodes);
 	for (uint32_t j = 0; b->signature && j < b->n; j++)
 	{
 		b->signature[j] = 0;
@@ -142,45 +121,87 @@ sum_signatures(BmBranch *b)
 	}
 }
 
-BmStatus
-bmc_tree_root(BmSearch *s, BmBranch *root, const uint32_t *support)
+/* ---- the tree of a list of baskets ---- */
+
+/* holder: for every item of the tail, in order, the numbers k of the baskets that hold it. */
+static BmStatus
+list_holders(BmSearch *s, const BmBranch *b, const uint32_t *basket, size_t nbaskets,
+			 uint32_t *holder, size_t *at)
 {
 	const BmSparse *baskets = s->baskets;
-	BmSparse by_item = {0};
-	uint32_t *at = NULL, *seen = NULL, n = 0, nodes = 0;
-	size_t most = 1;
+	size_t sum = 0;
+
+	for (uint32_t j = 0; j < b->n; j++)
+	{
+		at[j] = sum;
+		sum += b->support[j];
+	}
+	for (size_t k = 0; k < nbaskets; k++)
+	{
+		size_t e = baskets->start[basket[k]], end = baskets->start[basket[k] + 1];
+
+		for (; e < end && baskets->col[e] <= b->code[b->n - 1]; e++)
+			if (s->place[baskets->col[e]] != BM_NONE)
+				holder[at[s->place[baskets->col[e]]]++] = (uint32_t) k;
+		if ((k & 1023) == 0 && bmc_search_stop(s, 1024 * 32))
+			return BM_ESTOP;
+	}
+	return BM_OK;
+}
+
+/* Item by item every basket goes one node down; stand (nbaskets) is where it is. */
+static BmStatus
+go_down(BmSearch *s, BmBranch *b, const uint32_t *basket, const uint32_t *holder, uint32_t *stand,
+		uint32_t *seen)
+{
+	uint32_t nodes = 1;
+
+	seen[0] = BM_NONE;
+	for (uint32_t j = 0; j < b->n; j++)
+	{
+		b->first[j] = nodes;
+		for (uint32_t h = 0; h < b->support[j]; h++, holder++)
+		{
+			uint32_t node = child_node(b, seen, &nodes, stand[*holder], j);
+
+			b->weight[node]++;
+			if (b->weight_sig)
+				b->weight_sig[node] += bmc_basket_signature(basket[*holder]);
+			stand[*holder] = node;
+		}
+		if (bmc_search_stop(s, (size_t) b->support[j] * 8))
+			return BM_ESTOP;
+	}
+	complete(b, nodes);
+	return reserve_scratch(s, nodes, b->n);
+}
+
+BmStatus
+bmc_tree_make(BmSearch *s, BmBranch *b, const uint32_t *basket, size_t nbaskets)
+{
+	uint32_t *holder = NULL, *stand = NULL, *seen = NULL;
+	size_t ones = 0, *at;
 	BmStatus status;
 
-	for (size_t c = 0; c < baskets->cols; c++)
-		n += support[c] >= s->min_support;
-	memset(root, 0, sizeof(*root));
-	root->root = true;
-	if ((status = take_tail(s, root, n, false)) != BM_OK)
-		return status;
-	n = 0;
-	for (size_t c = 0; c < baskets->cols; c++)
-		if (support[c] >= s->min_support)
-		{
-			root->code[n] = (uint32_t) c;
-			root->support[n++] = support[c];
-			most += support[c];
-		}
-	if (most >= BM_NONE)
+	for (uint32_t j = 0; j < b->n; j++)
+		ones += b->support[j];
+	if (ones >= BM_NONE - 1)
 		return BM_ELIMIT;
-	if ((status = bmc_sparse_transpose(&by_item, baskets, s->mem)) != BM_OK)
+	if ((status = take_nodes(s, b, ones + 1)) != BM_OK)
 		return status;
-	at = bmc_alloc0(s->mem, baskets->rows, sizeof(uint32_t));
-	seen = bmc_alloc(s->mem, most, sizeof(uint32_t));
-	status = at && seen ? take_nodes(s, root, most) : BM_ENOMEM;
+	holder = bmc_alloc(s->mem, ones, sizeof(uint32_t));
+	stand = bmc_alloc0(s->mem, nbaskets, sizeof(uint32_t));
+	seen = bmc_alloc(s->mem, ones + 1, sizeof(uint32_t));
+	at = bmc_alloc(s->mem, b->n, sizeof(size_t));
+	status = holder && stand && seen && at ? list_holders(s, b, basket, nbaskets, holder, at)
+										   : BM_ENOMEM;
 	if (status == BM_OK)
-		status = build_root(s, root, &by_item, at, seen, &nodes);
-	bmc_sparse_free(&by_item, s->mem);
-	bmc_free(s->mem, at);
+		status = go_down(s, b, basket, holder, stand, seen);
+	bmc_free(s->mem, holder);
+	bmc_free(s->mem, stand);
 	bmc_free(s->mem, seen);
-	if (status != BM_OK)
-		return status;
-	sum_signatures(root);
-	return alloc_scratch(s, nodes, n);
+	bmc_free(s->mem, at);
+	return status;
 }
 
 /* ---- projection ---- */
@@ -242,7 +263,7 @@ sum_up(BmSearch *s, const BmBranch *parent, uint32_t i)
 
 /* Touched items into the tail and the perfect ones; the rest are dropped. */
 static BmStatus
-split_items(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t i, bool leaf)
+split_items(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t i)
 {
 	BmTreeScratch *t = &s->tree;
 	uint32_t n = 0, nperfect = 0;
@@ -260,12 +281,9 @@ split_items(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t i, bo
 			else
 				t->frequent[n++] = j;
 		}
-	child->perfect = bmc_stack_take(&s->stack, nperfect, sizeof(uint32_t));
-	if (child->perfect == NULL)
-		return BM_ENOMEM;
-	status = take_tail(s, child, n, leaf);
-	if (status != BM_OK)
+	if ((status = bmc_branch_take(s, child, n, nperfect)) != BM_OK)
 		return status;
+	child->n = n;
 	for (uint32_t k = 0; k < n; k++)
 	{
 		child->code[k] = parent->code[t->frequent[k]];
@@ -296,18 +314,6 @@ place(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t j, uint32_t
 	}
 }
 
-/* Is every item one node under that of the item before it? */
-static bool
-is_path(const BmBranch *b, uint32_t nodes)
-{
-	if (nodes != b->n + 1)
-		return false;
-	for (uint32_t j = 0; j < b->n; j++)
-		if (b->first[j] != j + 1 || b->up[j + 1] != j)
-			return false;
-	return true;
-}
-
 static BmStatus
 place_all(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t i, uint32_t touched)
 {
@@ -329,9 +335,7 @@ place_all(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t i, uint
 			place(s, child, parent, j, kept ? k : BM_NONE, &nodes);
 			k += kept;
 		}
-	child->first[child->n] = nodes;
-	child->path = is_path(child, nodes);
-	sum_signatures(child);
+	complete(child, nodes);
 	return BM_OK;
 }
 
@@ -372,7 +376,7 @@ bmc_tree_project(BmSearch *s, BmBranch *child, const BmBranch *parent, uint32_t 
 
 	memset(child, 0, sizeof(*child));
 	sum_up(s, parent, i);
-	status = split_items(s, child, parent, i, leaf);
+	status = split_items(s, child, parent, i);
 	if (status == BM_OK && child->n > 0 && !leaf)
 		status = place_all(s, child, parent, i, touched);
 	finish(s, child, parent, i);
