@@ -170,6 +170,8 @@ bm_source_resolve(BmSource *s)
 			(void) column_type(s, optional[i].column, optional[i].argument);
 	for (int i = 0; i < s->nattributes; i++)
 		(void) column_type(s, s->attributes[i], "attributes");
+	if (s->user_key)
+		s->user_type = InvalidOid; /* read through its text */
 	s->user_int = bm_type_is_int(s->user_type);
 	s->item_int = bm_type_is_int(s->item_type);
 	check_time_type(s);
@@ -319,6 +321,8 @@ key_expr(const char *column, bool is_int, Oid type)
 char *
 bm_source_user_expr(const BmSource *s)
 {
+	if (s->user_key)
+		return pstrdup(s->user_key);
 	return key_expr(s->user_id, s->user_int, s->user_type);
 }
 

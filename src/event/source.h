@@ -39,8 +39,9 @@ typedef struct BmSource
 {
 	char *name;
 	char *owner;
-	char *relation;                              /* schema-qualified and quoted, as text */
-	char *user_id, *item_id, *ts;                /* column names, unquoted */
+	char *relation;               /* schema-qualified and quoted, as text */
+	char *user_id, *item_id, *ts; /* column names, unquoted */
+	char *user_key;               /* SQL (of text) read in the place of user_id, or NULL */
 	char *event, *value, *quantity, *session_id; /* or NULL */
 	char **attributes;
 	int nattributes;
