@@ -142,22 +142,26 @@ time_argument(FunctionCallInfo fcinfo, int i, int64 dflt)
 }
 
 static void
+append_count(StringInfo s, uint64 n, const char *one, const char *more)
+{
+	if (n > 0)
+		appendStringInfo(s, "%s" UINT64_FORMAT " %s", s->len > 0 ? ", " : "", n,
+						 n == 1 ? one : more);
+}
+
+static void
 tell_left_out(const BmBaskets *b)
 {
 	StringInfoData s;
 
 	initStringInfo(&s);
-	if (b->no_basket)
-		appendStringInfo(&s, ", " UINT64_FORMAT " rows without a basket", b->no_basket);
-	if (b->no_item)
-		appendStringInfo(&s, ", " UINT64_FORMAT " null items", b->no_item);
-	if (b->empty)
-		appendStringInfo(&s, ", " UINT64_FORMAT " baskets without items", b->empty);
-	if (b->huge)
-		appendStringInfo(&s, ", " UINT64_FORMAT " baskets of more than %d items", b->huge,
-						 b->o.max_basket);
+	append_count(&s, b->no_basket, "row without a basket", "rows without a basket");
+	append_count(&s, b->no_item, "null item", "null items");
+	append_count(&s, b->empty, "basket without items", "baskets without items");
+	append_count(&s, b->huge, psprintf("basket of more than %d items", b->o.max_basket),
+				 psprintf("baskets of more than %d items", b->o.max_basket));
 	if (s.len > 0)
-		ereport(NOTICE, (errmsg("left out of %s: %s", b->what, s.data + 2)));
+		ereport(NOTICE, (errmsg("left out of %s: %s", b->what, s.data)));
 }
 
 static void
@@ -246,31 +250,37 @@ bm_baskets_check(BmBaskets *b, BmStatus status, const char *doing, const char *h
 
 /* ---- numbering ---- */
 
-/* A share below 1, else a number of baskets, as a number; 22023 for what is neither. */
-static uint32_t
-absolute_support(const BmBaskets *b, double support)
-{
-	static const char hint[] =
-		"Below 1 it is a share of the baskets, from 1 on a number of baskets.";
-	double n = (double) b->n, x;
+static const char support_hint[] =
+	"Below 1 it is a share of the baskets, from 1 on a number of baskets.";
 
+double
+bm_baskets_support(double support)
+{
 	if (!(support > 0))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"min_support\" must be above 0"),
-						errdetail("It is %g.", support), errhint("%s", hint)));
+						errdetail("It is %g.", support), errhint("%s", support_hint)));
 	if (support >= 1 && support != floor(support))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"min_support\" must be a whole number from 1 on"),
-						errdetail("It is %.17g.", support), errhint("%s", hint)));
+						errdetail("It is %.17g.", support), errhint("%s", support_hint)));
+	return support;
+}
+
+/* A share below 1, else a number of baskets, as a number. */
+static uint32_t
+absolute_support(const BmBaskets *b, double support)
+{
+	double n = (double) b->n, x = support * n;
+
 	if (support > n)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"min_support\" is above the number of baskets"),
 						errdetail("It is %.17g; %s has %zu baskets.", support, b->what, b->n),
-						errhint("%s", hint)));
+						errhint("%s", support_hint)));
 	if (support >= 1)
 		return (uint32_t) support;
 	/* 0.3 of 730 is 219, also where the product is a hair above */
-	x = support * n;
 	return (uint32_t) Max(1.0, ceil(x - x * 1e-12));
 }
 

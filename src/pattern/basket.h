@@ -77,6 +77,8 @@ typedef enum BmBasketInput
  */
 extern BmBaskets *bm_baskets_begin(FunctionCallInfo fcinfo, BmBasketInput input, int opts,
 								   int times, const BmOptionSpec *kind_options);
+/* A least support that can be one: 22023 for 0 or less, NaN, and fractions above 1. */
+extern double bm_baskets_support(double support);
 /* Number the items; those of fewer than min_support baskets go. Share below 1, else a number. */
 extern void bm_baskets_encode(BmBaskets *b, double min_support);
 extern void bm_baskets_end(BmBaskets *b);

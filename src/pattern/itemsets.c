@@ -92,7 +92,7 @@ itemsets(FunctionCallInfo fcinfo, BmBasketInput input)
 	o.kind = kind_argument(fcinfo, a + 1);
 	o.top = (size_t) bm_arg_range_or(fcinfo, a + 2, "k", 1, PG_INT32_MAX, 0);
 	/* the k best of all, or what lies in one basket of a hundred */
-	support = !PG_ARGISNULL(a) ? PG_GETARG_FLOAT8(a) : o.top ? 1.0 : 0.01;
+	support = bm_baskets_support(!PG_ARGISNULL(a) ? PG_GETARG_FLOAT8(a) : o.top ? 1.0 : 0.01);
 	bm_srf_begin(fcinfo);
 	b = bm_baskets_begin(fcinfo, input, a + 3, a + 4, bm_itemset_options);
 	bm_baskets_encode(b, support);

@@ -197,7 +197,7 @@ static Datum
 rules(FunctionCallInfo fcinfo, BmBasketInput input)
 {
 	int a = BM_INPUT_ARGS(input);
-	double support = number_argument(fcinfo, a, "min_support");
+	double support = bm_baskets_support(number_argument(fcinfo, a, "min_support"));
 	BmRuleOptions o = {0};
 	BmItemsets s;
 	BmRules r;
