@@ -148,8 +148,9 @@ static void
 tell_cut(const BmBaskets *b, const BmRules *r)
 {
 	if (r->no_lhs > 0)
-		ereport(NOTICE, (errmsg("not returned: %zu rules with an empty left side", r->no_lhs),
-						 errdetail("So many items lie in enough baskets to reach min_confidence by "
+		ereport(NOTICE, (errmsg("not returned: %zu %s with an empty left side", r->no_lhs,
+								r->no_lhs == 1 ? "rule" : "rules"),
+						 errdetail("As many items lie in enough baskets to reach min_confidence by "
 								   "themselves.")));
 	if (r->n > (size_t) b->o.max_rows)
 		ereport(WARNING,

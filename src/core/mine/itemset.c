@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/mine/itemset_search.h"
+#include "core/num/sort.h"
 
 /* A maximal itemset on its way through the items of a level that it holds. */
 typedef struct Holder
@@ -41,6 +42,7 @@ struct Miner
 	BmSearch s;
 	BmItemsets *out;
 	BmStatus (*enter)(Miner *m, Level *l, uint32_t i);
+	bool ascending; /* tails from the front: the frequent first, so that bounds rise early */
 	Level *level;
 	size_t depth, level_capacity;
 	uint32_t *head; /* (longest basket) items of the head, as they joined */
@@ -130,20 +132,46 @@ may_enter(const Miner *m, uint32_t length, uint32_t support)
 	return support > m->bound_count || (support == m->bound_count && length <= m->bound_length);
 }
 
-/* Twice as many as are wanted have been found: keep the best, and let only better ones in. */
+/*
+ * Twice as many as are wanted have been found: let only those in that are as good as the k-th best.
+ * Of equally frequent and long ones all stay, unless they are as many again: then the codes decide.
+ */
 static BmStatus
 shrink_all(Miner *m)
 {
-	size_t top = m->s.options->top;
-	BmStatus status = bmc_itemsets_sort(m->out, m->s.stop);
+	BmItemsets *s = m->out;
+	size_t top = m->s.options->top, n = 0;
+	uint64_t *key = bmc_alloc(m->s.mem, s->n, sizeof(uint64_t)), last;
+	uint32_t *row = bmc_alloc(m->s.mem, s->n, sizeof(uint32_t));
+	bool *keep = bmc_alloc(m->s.mem, s->n, sizeof(bool));
+	BmStatus status = key && row && keep ? BM_OK : BM_ENOMEM;
 
-	if (status != BM_OK)
-		return status;
-	m->out->n = top;
-	m->bound_count = m->out->count[top - 1];
-	m->bound_length = bmc_itemset_length(m->out, top - 1);
-	m->s.min_support = m->bound_count;
-	return BM_OK;
+	if (status == BM_OK)
+	{
+		bmc_itemsets_keys(key, row, s);
+		status = bmc_sort_u64(key, row, s->n, m->s.mem);
+	}
+	if (status == BM_OK)
+	{
+		memset(keep, 0, s->n * sizeof(bool));
+		last = key[top - 1];
+		for (; n < s->n && key[n] <= last; n++)
+			keep[row[n]] = true;
+		m->bound_count = s->count[row[top - 1]];
+		m->bound_length = bmc_itemset_length(s, row[top - 1]);
+		m->s.min_support = m->bound_count;
+		bmc_itemsets_compact(s, keep);
+	}
+	bmc_free(m->s.mem, key);
+	bmc_free(m->s.mem, row);
+	bmc_free(m->s.mem, keep);
+	if (status == BM_OK && s->n > top + top / 2)
+	{
+		status = bmc_itemsets_sort(s, m->s.stop);
+		if (status == BM_OK)
+			s->n = top;
+	}
+	return status;
 }
 
 static BmStatus
@@ -608,7 +636,10 @@ search(Miner *m)
 		BmStatus status = l->holders ? settle(m, l) : BM_OK;
 
 		if (status == BM_OK && l->next > 0)
-			status = m->enter(m, l, --l->next);
+		{
+			l->next--;
+			status = m->enter(m, l, m->ascending ? l->branch.n - 1 - l->next : l->next);
+		}
 		else if (status == BM_OK)
 		{
 			if (l->holders)
@@ -700,6 +731,7 @@ mine(BmItemsets *out, const BmSparse *baskets, const BmItemsetOptions *o, uint32
 	m.s.signatures = o->kind == BM_ITEMSETS_CLOSED;
 	m.s.absorb = o->kind != BM_ITEMSETS_ALL;
 	m.shrink_at = o->top && o->kind != BM_ITEMSETS_MAXIMAL ? bmc_mul(2, o->top) : SIZE_MAX;
+	m.ascending = o->kind == BM_ITEMSETS_ALL;
 	m.enter = o->kind == BM_ITEMSETS_ALL      ? enter_all
 			  : o->kind == BM_ITEMSETS_CLOSED ? enter_closed
 											  : enter_maximal;

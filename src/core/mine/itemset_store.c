@@ -192,17 +192,23 @@ sort_run(const BmItemsets *s, uint32_t *row, uint32_t *other, size_t n, const Bm
 	return BM_OK;
 }
 
+void
+bmc_itemsets_keys(uint64_t *key, uint32_t *row, const BmItemsets *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+	{
+		key[i] = (uint64_t) (UINT32_MAX - s->count[i]) << 32 | bmc_itemset_length(s, i);
+		row[i] = (uint32_t) i;
+	}
+}
+
 /* row (n) becomes the order: radix sort by (support, length), then each run of equals by codes. */
 static BmStatus
 sorted_rows(const BmItemsets *s, uint64_t *key, uint32_t *row, uint32_t *other, const BmStop *stop)
 {
 	BmStatus status;
 
-	for (size_t i = 0; i < s->n; i++)
-	{
-		key[i] = (uint64_t) (UINT32_MAX - s->count[i]) << 32 | bmc_itemset_length(s, i);
-		row[i] = (uint32_t) i;
-	}
+	bmc_itemsets_keys(key, row, s);
 	status = bmc_sort_u64(key, row, s->n, s->mem);
 	for (size_t a = 0, b; a < s->n && status == BM_OK; a = b)
 	{
