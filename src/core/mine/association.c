@@ -18,29 +18,28 @@
 #define NEGLIGIBLE 1e-18
 #define LOG_2PI 1.83787706640934548356
 
+/* The formulas of doc/rules.md times n squared: differences of whole numbers do not cancel. */
 BmAssociation
 bmc_association(uint32_t both, uint32_t a, uint32_t b, uint32_t n)
 {
 	BmAssociation m;
 	double N = n, A = a, B = b, AB = both;
-	double sa = A / N, sb = B / N, s = AB / N;
-	double zhang;
+	double excess = AB * N - A * B;
+	bool certain = a == n || b == n; /* no table but this one */
 
-	m.support = s;
+	m.support = AB / N;
 	m.confidence = AB / A;
 	m.lift = AB * N / (A * B);
-	m.leverage = s - sa * sb;
+	m.leverage = excess / (N * N);
 	m.conviction = b == n      ? (double) NAN
 				   : both == a ? (double) INFINITY
-							   : (1.0 - sb) / (1.0 - m.confidence);
-	zhang = fmax(s * (1.0 - sa), sa * (sb - s));
-	m.zhang = a == n || b == n ? (double) NAN : m.leverage / zhang;
+							   : (N - B) * A / (N * (A - AB));
+	m.zhang = certain ? (double) NAN : excess / fmax(AB * (N - A), A * (B - AB));
 	m.jaccard = AB / (A + B - AB);
 	m.cosine = AB / sqrt(A * B);
 	m.kulczynski = (AB / A + AB / B) / 2.0;
 	m.imbalance = fabs(A - B) / (A + B - AB);
-	m.chi2 = a == n || b == n ? (double) NAN
-							  : N * m.leverage * m.leverage / (sa * sb * (1.0 - sa) * (1.0 - sb));
+	m.chi2 = certain ? (double) NAN : N * excess * excess / (A * B * (N - A) * (N - B));
 	return m;
 }
 
