@@ -56,6 +56,12 @@ test_events(size_t n, uint32_t nusers, int64_t span, bool with_tie, const char *
 	free(user), free(order), free(want), free(time), free(tie), free(start);
 }
 
+static bool
+stop_now(void *arg)
+{
+	return true;
+}
+
 static void
 test_u64(void)
 {
@@ -79,6 +85,7 @@ test_u64(void)
 			CHECK(key[i - 1] < key[i] || (key[i - 1] == key[i] && payload[i - 1] < payload[i]));
 	}
 	CHECK_INT(bmc_sort_u64(key, payload, 0, mem), BM_OK);
+	CHECK_INT(bmc_sort_u64_until(copy, payload, N, mem, &(BmStop){stop_now, NULL}), BM_ESTOP);
 	CHECK_INT(h.live, 0);
 	free(key), free(copy), free(payload);
 }

@@ -163,10 +163,11 @@ bmc_sort_events(uint32_t *order, size_t *start, const uint32_t *user, const int6
 }
 
 BmStatus
-bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem)
+bmc_sort_u64_until(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem, const BmStop *stop)
 {
 	uint64_t *key2 = bmc_alloc(mem, n, sizeof(uint64_t)), *k = key, *k2 = key2;
 	uint32_t *payload2 = bmc_alloc(mem, n, sizeof(uint32_t)), *p = payload, *p2 = payload2;
+	BmStatus status = BM_OK;
 
 	if (key2 == NULL || payload2 == NULL)
 	{
@@ -174,7 +175,7 @@ bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem)
 		bmc_free(mem, payload2);
 		return BM_ENOMEM;
 	}
-	for (int shift = 0; shift < 64; shift += 8)
+	for (int shift = 0; shift < 64 && status == BM_OK; shift += 8)
 	{
 		size_t count[257] = {0};
 		void *t;
@@ -198,6 +199,7 @@ bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem)
 		t = p;
 		p = p2;
 		p2 = t;
+		status = bmc_stop(stop) ? BM_ESTOP : BM_OK;
 	}
 	if (k != key)
 	{
@@ -206,5 +208,11 @@ bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem)
 	}
 	bmc_free(mem, key2);
 	bmc_free(mem, payload2);
-	return BM_OK;
+	return status;
+}
+
+BmStatus
+bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem)
+{
+	return bmc_sort_u64_until(key, payload, n, mem, NULL);
 }

@@ -18,5 +18,8 @@ extern BmStatus bmc_sort_events(uint32_t *order, size_t *start, const uint32_t *
 								BmMem *mem, const BmStop *stop);
 /* LSD radix sort of keys with 32-bit payloads; scratch from mem. */
 extern BmStatus bmc_sort_u64(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem);
+/* The same for many: stop is polled between the passes. */
+extern BmStatus bmc_sort_u64_until(uint64_t *key, uint32_t *payload, size_t n, BmMem *mem,
+								   const BmStop *stop);
 
 #endif
