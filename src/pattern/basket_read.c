@@ -21,9 +21,9 @@
 typedef struct KeyColumn
 {
 	BmDict dict;
-	Oid type; /* of what arrives: an integer type, or text */
-	bool any;
-	Datum last; /* integers: the one before, for runs */
+	Oid type;   /* of what arrives: an integer type, or text */
+	bool any;   /* is there one before? */
+	Datum last; /* integers: the one before */
 	uint32_t last_code;
 } KeyColumn;
 
@@ -87,16 +87,23 @@ key_expr(const char *column, Oid type)
 	return psprintf("%s::pg_catalog.text", quote_identifier(column));
 }
 
+/* Rows of one basket follow each other as a rule: the code before is tried first. */
 static uint32_t
 text_code(BmBaskets *b, KeyColumn *k, Datum d)
 {
 	struct varlena *t = PG_DETOAST_DATUM_PACKED(d);
-	uint32_t code;
+	const char *key = VARDATA_ANY(t);
+	size_t len = VARSIZE_ANY_EXHDR(t);
+	const BmDictView *v = &k->dict.view;
+	uint32_t c = k->last_code;
 
-	read_check(b, bmc_dict_put_bytes(&k->dict, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &code));
+	if (!k->any || v->offset[c + 1] - v->offset[c] != len ||
+		memcmp(v->blob + v->offset[c], key, len) != 0)
+		read_check(b, bmc_dict_put_bytes(&k->dict, key, len, &k->last_code));
+	k->any = true;
 	if ((Pointer) t != DatumGetPointer(d))
 		pfree(t);
-	return code;
+	return k->last_code;
 }
 
 static uint32_t

@@ -136,7 +136,7 @@ adjusted(void)
 
 		for (size_t i = 0; i < n; i++)
 			p[i] = pow(bmc_rng_below(&rng, 20) / 20.0, 4);
-		CHECK_INT(bmc_benjamini_hochberg(got, p, n, (double) tests, mem), BM_OK);
+		CHECK_INT(bmc_benjamini_hochberg(got, p, n, (double) tests, mem, NULL), BM_OK);
 		for (size_t i = 0; i < n; i++)
 		{
 			double least = 1.0; /* over all thresholds t >= p[i]: t tests / #{p <= t} */

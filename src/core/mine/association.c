@@ -155,7 +155,8 @@ bmc_fisher_greater(uint32_t both, uint32_t a, uint32_t b, uint32_t n)
 /* ---- many tests ---- */
 
 BmStatus
-bmc_benjamini_hochberg(double *adjusted, const double *p, size_t n, double tests, BmMem *mem)
+bmc_benjamini_hochberg(double *adjusted, const double *p, size_t n, double tests, BmMem *mem,
+					   const BmStop *stop)
 {
 	uint64_t *key = bmc_alloc(mem, n, sizeof(uint64_t));
 	uint32_t *order = bmc_alloc(mem, n, sizeof(uint32_t));
@@ -171,7 +172,7 @@ bmc_benjamini_hochberg(double *adjusted, const double *p, size_t n, double tests
 			memcpy(&key[i], &p[i], sizeof(double)); /* not negative: bits order as values */
 			order[i] = (uint32_t) i;
 		}
-		status = bmc_sort_u64(key, order, n, mem);
+		status = bmc_sort_u64_until(key, order, n, mem, stop);
 	}
 	for (size_t r = n; status == BM_OK && r > 0; r--)
 	{

@@ -33,9 +33,9 @@ extern BmAssociation bmc_association(uint32_t both, uint32_t a, uint32_t b, uint
 extern double bmc_fisher_greater(uint32_t both, uint32_t a, uint32_t b, uint32_t n);
 /*
  * Benjamini and Hochberg (1995): p (n) of tests >= n hypotheses, those that are not given having
- * p = 1, into adjusted (n); the two may not overlap. BM_OK, BM_ENOMEM.
+ * p = 1, into adjusted (n); the two may not overlap. BM_OK, BM_ENOMEM, BM_ELIMIT, BM_ESTOP.
  */
 extern BmStatus bmc_benjamini_hochberg(double *adjusted, const double *p, size_t n, double tests,
-									   BmMem *mem);
+									   BmMem *mem, const BmStop *stop);
 
 #endif

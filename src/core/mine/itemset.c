@@ -149,7 +149,7 @@ shrink_all(Miner *m)
 	if (status == BM_OK)
 	{
 		bmc_itemsets_keys(key, row, s);
-		status = bmc_sort_u64(key, row, s->n, m->s.mem);
+		status = bmc_sort_u64_until(key, row, s->n, m->s.mem, m->s.stop);
 	}
 	if (status == BM_OK)
 	{
@@ -285,7 +285,11 @@ make_slots(Miner *m, size_t rows)
 	}
 	memset(m->slot, 0xff, nslots * sizeof(uint32_t)); /* BM_NONE */
 	for (size_t row = 0; row < m->out->n; row++)
+	{
 		add_slot(m, (uint32_t) row);
+		if (bmc_search_stop(&m->s, 64))
+			return BM_ESTOP;
+	}
 	return BM_OK;
 }
 

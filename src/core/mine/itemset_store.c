@@ -209,19 +209,25 @@ sorted_rows(const BmItemsets *s, uint64_t *key, uint32_t *row, uint32_t *other, 
 	BmStatus status;
 
 	bmc_itemsets_keys(key, row, s);
-	status = bmc_sort_u64(key, row, s->n, s->mem);
-	for (size_t a = 0, b; a < s->n && status == BM_OK; a = b)
+	status = bmc_sort_u64_until(key, row, s->n, s->mem, stop);
+	for (size_t a = 0, b, work = 0; a < s->n && status == BM_OK; a = b)
 	{
 		for (b = a + 1; b < s->n && key[b] == key[a]; b++)
 			;
 		status = sort_run(s, row + a, other, b - a, stop);
+		work += b - a;
+		if (status == BM_OK && work > STOP_EVERY)
+		{
+			work = 0;
+			status = bmc_stop(stop) ? BM_ESTOP : BM_OK;
+		}
 	}
 	return status;
 }
 
 /* The rows of from in the order of row, into to. */
 static BmStatus
-copy_rows(BmItemsets *to, const BmItemsets *from, const uint32_t *row)
+copy_rows(BmItemsets *to, const BmItemsets *from, const uint32_t *row, const BmStop *stop)
 {
 	size_t at = 0;
 
@@ -240,6 +246,8 @@ copy_rows(BmItemsets *to, const BmItemsets *from, const uint32_t *row)
 		to->count[i] = from->count[row[i]];
 		to->start[i] = at;
 		at += length;
+		if (i % STOP_EVERY == 0 && bmc_stop(stop))
+			return BM_ESTOP;
 	}
 	to->n = from->n;
 	to->start[to->n] = at;
@@ -267,7 +275,7 @@ bmc_itemsets_sort(BmItemsets *s, const BmStop *stop)
 	bmc_free(s->mem, key);
 	bmc_free(s->mem, other);
 	if (status == BM_OK)
-		status = copy_rows(&sorted, s, row);
+		status = copy_rows(&sorted, s, row, stop);
 	bmc_free(s->mem, row);
 	if (status != BM_OK)
 	{

@@ -281,7 +281,7 @@ bmc_rules_make(BmRules *rules, const BmItemsets *sets, const BmRuleOptions *opti
 	{
 		rules->adjusted = bmc_alloc(mem, rules->n, sizeof(double));
 		status = rules->adjusted ? bmc_benjamini_hochberg(rules->adjusted, rules->fisher, rules->n,
-														  rules->tests, mem)
+														  rules->tests, mem, stop)
 								 : BM_ENOMEM;
 	}
 	if (status != BM_OK)
