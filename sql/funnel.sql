@@ -206,6 +206,8 @@ SELECT * FROM behav_funnel('funnel_shop', '[{"channel": {"a": 1}}]'::jsonb);
 SELECT * FROM behav_funnel('funnel_shop', ARRAY['view'], options => '{"attributions": "first"}');
 SELECT * FROM behav_funnel('funnel_shop', ARRAY['view'], breakdown => 'channels');
 \set VERBOSITY default
+-- a step that nobody does is told
+SELECT step, name, users > 0 AS users FROM behav_funnel('funnel_shop', ARRAY['view', 'crt']);
 -- nothing of the caller's text is SQL
 SELECT step, name, users FROM behav_funnel('funnel_shop', ARRAY['view'') OR true --', 'x"']);
 CREATE ROLE funnel_reader;

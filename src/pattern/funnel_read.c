@@ -289,6 +289,7 @@ read_row(void *arg, TupleTableSlot *slot)
 	for (int c = 0; c < r->conditions; c++)
 		if (!isnull[2 + c] && DatumGetBool(values[2 + c]))
 			word ^= bmc_funnel_bit(c);
+	e->met |= ~word;
 	if (e->n == e->capacity)
 		make_room(r);
 	e->user[e->n] = user_code(r, values[0]);

@@ -47,6 +47,7 @@ typedef struct BmFunnelEvents
 	uint32_t *group; /* code of the breakdown's value, or BM_NONE; NULL without breakdown */
 	BmDict users, groups;
 	uint64 ignored; /* rows without user or finite time */
+	uint64 met;     /* conditions that any event met: bits of bmc_funnel_bit */
 } BmFunnelEvents;
 
 /*

@@ -409,6 +409,21 @@ put_group(Report *r, FunctionCallInfo fcinfo, uint32_t place)
 	}
 }
 
+/* A step that no event does is more often a misspelt name than a fact. */
+static void
+warn_of_idle_steps(const Report *r)
+{
+	const BmSource *s = r->source;
+
+	for (int i = 0; i < r->conditions.n; i++)
+		if ((r->events.met & bmc_funnel_bit(i)) == 0)
+			ereport(WARNING,
+					(errmsg("no event is \"%s\"", r->conditions.condition[i].name),
+					 s->event ? errhint("SELECT %s, count(*) FROM %s GROUP BY 1 lists the events.",
+										quote_identifier(s->event), s->relation)
+							  : 0));
+}
+
 static Datum
 report(FunctionCallInfo fcinfo, bool json)
 {
@@ -428,6 +443,7 @@ report(FunctionCallInfo fcinfo, bool json)
 	if (r->events.ignored > 0)
 		ereport(NOTICE, (errmsg("%llu events without a user or a finite time are left out",
 								(unsigned long long) r->events.ignored)));
+	warn_of_idle_steps(r);
 	compute_users(r);
 	rank_groups(r);
 	gather_members(r);
