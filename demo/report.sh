@@ -29,6 +29,27 @@ chart_curve() {
 		|| '</svg>' FROM s"
 }
 
+# Bars of the users at each step of the funnel, and what share of those one step before they are.
+chart_funnel() {
+	sql "WITH f AS ($(cat "$WORK/funnel.sql")),
+	r AS (SELECT step, replace(replace(replace(left(name, 14), '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS name, users,
+		percent, greatest(max(users) OVER (), 1) AS top, lag(users) OVER (ORDER BY step) AS before FROM f)
+	SELECT format('<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 %s\" font-family=\"sans-serif\" font-size=\"14\" role=\"img\">', 34 * count(*) + 10)
+		|| '<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>'
+		|| string_agg(format('<text x=\"100\" y=\"%s\" text-anchor=\"end\" fill=\"#222\">%s</text><rect x=\"110\" y=\"%s\" width=\"%s\" height=\"22\" rx=\"3\" fill=\"#2a6f97\"/><text x=\"%s\" y=\"%s\" fill=\"#555\">%s</text>',
+			34 * step - 12, name, 34 * step - 28, round(330.0 * users / top, 1), 118 + round(330.0 * users / top, 1), 34 * step - 12,
+			concat(to_char(users, 'FM999,999,999'), ' (', percent, ' %)',
+				', ' || round(100.0 * users / nullif(before, 0), 1) || ' % of the step before')), E'\n' ORDER BY step) || '</svg>' FROM r"
+}
+
+# A question of demo/behaviour.sh that was answered, as a table.
+answer() { # name heading
+	[ -f "$WORK/$1.sql" ] || return 0
+	echo "<h2>$2</h2>"
+	[ "$1" = funnel ] && chart_funnel
+	table "$(cat "$WORK/$1.sql")"
+}
+
 table() { psql -X -H -P footer=off -P tableattr='' -P border=0 -P null='' -c "$1"; }
 
 report() {
@@ -46,6 +67,11 @@ HTML
 		to_char(watermark, 'YYYY-MM-DD'), model, version, algorithm, round(seconds::numeric, 1),
 		round((value / nullif(baseline, 0))::numeric, 1), round(value::numeric, 4), round(baseline::numeric, 4))
 		FROM behav_versions ORDER BY version DESC LIMIT 1"
+	answer funnel "Where people drop out: within a day of the first step"
+	answer paths "Which way sessions take to the last step"
+	answer retention "Who comes back, all cohorts together"
+	answer patterns "What follows what"
+	answer rules "What goes together in a basket"
 	echo "<h2>Quality on the newest tenth of the events: NDCG@10, all items ranked</h2>"
 	chart_quality
 	echo "<p>The dark bar is deployed. Every algorithm was fitted on the oldest events, its setting chosen on later ones, and measured once on the newest.</p>"
