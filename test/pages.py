@@ -14,6 +14,7 @@ import sys
 
 # Running is checked on a shop that is quick to train.
 SMALL = [(r"users => 1000, items => 300, days => 40", "users => 200, items => 60, days => 20"),
+         (r"users => [12]000, items => 500, days => 60", "users => 400, items => 100, days => 60"),
          (r"behav_simulate_truth\(1000, 300, 40, 1\)", "behav_simulate_truth(200, 60, 20, 1)")]
 
 
