@@ -29,17 +29,18 @@ chart_curve() {
 		|| '</svg>' FROM s"
 }
 
-# Bars of the users at each step of the funnel, and what share of those one step before they are.
+# Bars of the users at each step of the funnel; what was lost since the step before is light.
 chart_funnel() {
 	sql "WITH f AS ($(cat "$WORK/funnel.sql")),
-	r AS (SELECT step, replace(replace(replace(left(name, 14), '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS name, users,
-		percent, greatest(max(users) OVER (), 1) AS top, lag(users) OVER (ORDER BY step) AS before FROM f)
+	r AS (SELECT 34 * step - 28 AS y, replace(replace(replace(left(name, 14), '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS name,
+		users, percent, drop_off, 330.0 / greatest(max(users) OVER (), 1) AS unit FROM f)
 	SELECT format('<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 %s\" font-family=\"sans-serif\" font-size=\"14\" role=\"img\">', 34 * count(*) + 10)
 		|| '<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>'
-		|| string_agg(format('<text x=\"100\" y=\"%s\" text-anchor=\"end\" fill=\"#222\">%s</text><rect x=\"110\" y=\"%s\" width=\"%s\" height=\"22\" rx=\"3\" fill=\"#2a6f97\"/><text x=\"%s\" y=\"%s\" fill=\"#555\">%s</text>',
-			34 * step - 12, name, 34 * step - 28, round(330.0 * users / top, 1), 118 + round(330.0 * users / top, 1), 34 * step - 12,
+		|| string_agg(format('<text x=\"100\" y=\"%s\" text-anchor=\"end\" fill=\"#222\">%s</text><rect x=\"110\" y=\"%s\" width=\"%s\" height=\"22\" rx=\"3\" fill=\"#a9c6d8\"/><rect x=\"110\" y=\"%s\" width=\"%s\" height=\"22\" rx=\"3\" fill=\"#2a6f97\"/><text x=\"%s\" y=\"%s\" fill=\"#555\">%s</text>',
+			y + 16, name, y, round(unit * (users + drop_off), 1), y, round(unit * users, 1),
+			118 + round(unit * (users + drop_off), 1), y + 16,
 			concat(to_char(users, 'FM999,999,999'), ' (', percent, ' %)',
-				', ' || round(100.0 * users / nullif(before, 0), 1) || ' % of the step before')), E'\n' ORDER BY step) || '</svg>' FROM r"
+				', ' || to_char(nullif(drop_off, 0), 'FM999,999,999') || ' lost')), E'\n' ORDER BY y) || '</svg>' FROM r"
 }
 
 # A question of demo/behaviour.sh that was answered, as a table.
@@ -62,10 +63,10 @@ table { border-collapse: collapse; font-size: .92em; min-width: 60% } th, td { t
 th { background: #f3f6f8 } td[align=right] { text-align: right; font-variant-numeric: tabular-nums } p { color: #555 } svg { width: 100%; max-width: 640px }
 </style></head><body>
 HTML
-	sql "SELECT format('<h1>%s events, %s users, %s items</h1><p>Events until %s. Model <b>%s</b>, version %s: <b>%s</b>, trained in %s s. On new events its NDCG@10 is %s times that of popularity: %s against %s.</p>',
+	sql "SELECT format('<h1>%s events, %s users, %s items</h1><p>Events until %s. Model <b>%s</b>, version %s: <b>%s</b>, trained in %s s. NDCG@10 on new events: %s%s; popularity alone: %s.</p>',
 		to_char(rows, 'FM999,999,999'), to_char(users, 'FM999,999,999'), to_char(items, 'FM999,999,999'),
 		to_char(watermark, 'YYYY-MM-DD'), model, version, algorithm, round(seconds::numeric, 1),
-		round((value / nullif(baseline, 0))::numeric, 1), round(value::numeric, 4), round(baseline::numeric, 4))
+		round(value::numeric, 4), ' (' || round((value / nullif(baseline, 0))::numeric, 1) || ' times that of popularity)', round(baseline::numeric, 4))
 		FROM behav_versions ORDER BY version DESC LIMIT 1"
 	answer funnel "Where people drop out: within a day of the first step"
 	answer paths "Which way sessions take to the last step"
