@@ -39,7 +39,7 @@ $(OBJS): $(wildcard src/*.h src/*/*.h src/core/*/*.h) Makefile
 $(shlib): src/behavmine.map
 src/behavmine.o src/model/about.o: behavmine.control
 
-$(SCRIPT): $(SQL_MODULES:%=sql/install/%.sql) behavmine.control
+$(SCRIPT): $(SQL_MODULES:%=sql/install/%.sql) behavmine.control Makefile
 	@mkdir -p $(@D)
 	cat $(filter %.sql,$^) > $@
 endif
