@@ -27,12 +27,19 @@ static const BmOptionSpec options[] = {
 	 "stan: days over which a past session fades."},
 	{"l3", BM_OPT_FLOAT, AT(l3), "2.5", 1e-3, 1e6, NULL,
 	 "stan: places over which a neighbour's items fade, from the newest shared one."},
+	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
+	 "May the newest item itself be the answer? For next clicks, where the same item often "
+	 "follows."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 static const char *const grid[] = {
-	"{\"weight\": \"linear\", \"gap_minutes\": 30}", "{\"weight\": \"stan\", \"gap_minutes\": 30}",
+	"{\"weight\": \"linear\", \"gap_minutes\": 30}",
+	"{\"weight\": \"stan\", \"gap_minutes\": 30}",
 	"{\"weight\": \"linear\", \"gap_minutes\": 0, \"last\": 10}",
-	"{\"weight\": \"stan\", \"gap_minutes\": 0, \"last\": 10}", NULL};
+	"{\"weight\": \"stan\", \"gap_minutes\": 0, \"last\": 10}",
+	"{\"weight\": \"linear\", \"gap_minutes\": 30, \"repeats\": true}",
+	"{\"weight\": \"stan\", \"gap_minutes\": 30, \"repeats\": true}",
+	NULL};
 
 const BmAlgorithm bm_algorithm_session_knn = {
 	.name = "session_knn",

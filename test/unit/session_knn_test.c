@@ -188,6 +188,8 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 				share[(size_t) j * LONGEST + v.event[i]] += part[best][i] * f;
 		}
 	}
+	if (v.n > 0 && !o->repeats)
+		score[v.item[0]] = 0;
 }
 
 static void
@@ -233,11 +235,11 @@ test_formulas(void)
 {
 	/* many neighbours, so that no tie decides */
 	BmSessionKnnOptions o[] = {
-		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5},
-		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5},
-		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5},
-		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5},
-		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5},
+		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false},
+		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5, false},
+		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5, true},
+		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, false},
+		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, true},
 	};
 
 	CASE("scores and shares are the formulas: gaps, places, ages, short memories of items");
@@ -248,7 +250,7 @@ test_formulas(void)
 static void
 test_index(void)
 {
-	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5};
+	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
 	Fitted f;
 	const BmSessionBound *b;
 
@@ -271,7 +273,7 @@ test_index(void)
 static void
 test_few_neighbours(void)
 {
-	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5};
+	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
 	BmHistory nobody = {0};
 	static float scores[ITEMS];
 	void *scratch;
@@ -291,7 +293,7 @@ test_few_neighbours(void)
 static void
 test_runs(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5};
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	check_threads(&bmc_session_knn, &o, &L);
@@ -302,7 +304,7 @@ test_runs(void)
 static void
 test_damage(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5};
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
 	void *bound = malloc(bmc_session_knn.bound_size);
 	Fitted f;
 

@@ -69,6 +69,7 @@ session_begin(BmFit *fit)
 	s->config[3] = o->l1 > 0.0 ? (float) o->l1 : (float) o->last / 2.0f;
 	s->config[4] = (float) (o->l2_days * 1440.0);
 	s->config[5] = (float) o->l3;
+	s->config[6] = o->repeats ? 1.0f : 0.0f;
 	fit->epochs = 1;
 	fit->total = 1;
 	fit->loss = NAN;

@@ -15,9 +15,8 @@
  *          score(j) = sum over the k nearest n with j of sim(n) exp(-|pos_n(j) - pos_n(i)| / l3),
  *          i = the newest shared item
  *
- * The items of the history get their score like all others: where repeats are wanted (26 % of the next
- * clicks of YooChoose are the same item again) they count, elsewhere the exclusion of what was seen takes
- * them out.
+ * The newest item, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
+ * clicks of YooChoose are the same item again).
  */
 #ifndef BM_SESSION_KNN_H
 #define BM_SESSION_KNN_H
@@ -39,13 +38,14 @@ typedef struct BmSessionKnnOptions
 	int weight;         /* BmSessionWeight */
 	double l1;          /* items; 0 = half of last */
 	double l2_days;
-	double l3; /* items */
+	double l3;    /* items */
+	bool repeats; /* the newest item may be the answer */
 } BmSessionKnnOptions;
 
 extern const BmRecommender bmc_session_knn;
 
-/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3. */
-#define BM_SESSION_CONFIG 6
+/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3, repeats. */
+#define BM_SESSION_CONFIG 7
 
 /* What answers read. Sessions are numbered newest first. */
 typedef struct BmSessionBound
@@ -58,6 +58,7 @@ typedef struct BmSessionBound
 	size_t neighbours, last;
 	BmSessionWeight weight;
 	float l1, l2, l3;
+	bool repeats;
 } BmSessionBound;
 
 extern const char *bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix,

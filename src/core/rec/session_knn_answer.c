@@ -42,7 +42,7 @@ bind_config(BmSessionBound *b, const float *c)
 {
 	if (!(c[0] >= 1.0f && c[0] <= (float) MOST_NEIGHBOURS) ||
 		!(c[1] >= 1.0f && c[1] <= (float) MOST_LAST) || !(c[2] == 0.0f || c[2] == 1.0f) ||
-		!(c[3] > 0.0f) || !(c[4] > 0.0f) || !(c[5] > 0.0f))
+		!(c[3] > 0.0f) || !(c[4] > 0.0f) || !(c[5] > 0.0f) || !(c[6] == 0.0f || c[6] == 1.0f))
 		return "tensor \"config\" is out of range";
 	b->neighbours = (size_t) c[0];
 	b->last = (size_t) c[1];
@@ -50,6 +50,7 @@ bind_config(BmSessionBound *b, const float *c)
 	b->l1 = c[3];
 	b->l2 = c[4];
 	b->l3 = c[5];
+	b->repeats = c[6] == 1.0f;
 	return NULL;
 }
 
@@ -244,6 +245,8 @@ bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size
 			for (int32_t e = b->start[n]; e < b->start[n + 1]; e++)
 				scores[b->item[e]] += v.best[k] * item_factor(b, &v, n, shared, e);
 		}
+		if (v.len > 0 && !b->repeats)
+			scores[v.item[0]] = 0.0f;
 	}
 }
 
