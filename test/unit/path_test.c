@@ -63,7 +63,7 @@ draw(Data *d, BmRng *rng)
 		}
 		d->start[u + 1] = d->n;
 	}
-	for (uint32_t i = 0; i < d->nnodes; i++)
+	for (uint32_t i = 0; i < sizeof(d->flags) && i < d->nnodes; i++)
 		d->flags[i] = (uint8_t) bmc_rng_below(rng, 4);
 	d->rules.gap = bmc_rng_below(rng, 4) == 0 ? -1 : (int64_t) bmc_rng_below(rng, 5);
 	d->rules.flags = d->flags;
