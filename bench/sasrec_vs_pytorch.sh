@@ -6,7 +6,8 @@
 #   bench/sasrec_vs_pytorch.sh [name=value ...]     settings for both, such as threads=2 epochs=10
 #
 # PYTHON names an interpreter that has PyTorch already; else a virtual environment is made in
-# build/torch, and the benchmark is skipped where that cannot be done. BEHAVMINE_DATA is the data.
+# build/torch with what TORCH names (default torch==2.13.0), and the benchmark is skipped where that cannot be done.
+# BEHAVMINE_DATA is the data. QUICK=1 leaves the quality out.
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 DATA=${BEHAVMINE_DATA:-$ROOT/../shared/data}
@@ -24,9 +25,7 @@ find_python() {
 		python3 -m venv "$ROOT/build/torch" || skip "python3 cannot make a virtual environment"
 	fi
 	"$PYTHON" -c 'import torch' 2>/dev/null && return
-	"$PYTHON" -m pip install -q numpy torch --index-url https://download.pytorch.org/whl/cpu \
-		|| "$PYTHON" -m pip install -q numpy torch \
-		|| skip "pip cannot install torch"
+	"$PYTHON" -m pip install -q numpy "${TORCH:-torch==2.13.0}" || skip "pip cannot install torch"
 }
 
 # Without validation: seconds of the fastest epoch out of five. The machine may be shared, so the two
