@@ -33,6 +33,7 @@ static const char *const grid[] = {
 	"{\"unobserved\": 0.3, \"regularization\": 0.003, \"gamma\": 0.9}",
 	"{\"unobserved\": 0.1, \"regularization\": 0.03, \"gamma\": 1}",
 	"{\"unobserved\": 0.03, \"regularization\": 0.03, \"gamma\": 0.9}",
+	"{\"unobserved\": 0.03, \"regularization\": 0.003, \"gamma\": 0.9}",
 	NULL};
 
 /* Per sweep: the rows' matrices or their products with four vectors, on both sides; the solutions. */
