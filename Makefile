@@ -9,7 +9,7 @@ SCRIPT      = build/behavmine--$(EXTVERSION).sql
 DATA        = $(wildcard sql/upgrade/*.sql)
 DATA_built  = $(SCRIPT)
 DOCS        = README.md $(wildcard doc/*.md)
-EXTRA_CLEAN = build
+EXTRA_CLEAN = build $(OBJS:.o=.d)
 
 REGRESS        = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS   = --load-extension=behavmine
@@ -21,7 +21,7 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=behavmine
 OPTFLAGS ?=
 PG_CPPFLAGS = -Isrc -DBM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -std=gnu11 -O3 -fno-math-errno -fno-trapping-math \
-	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-declaration-after-statement $(OPTFLAGS)
+	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-declaration-after-statement -MMD -MP $(OPTFLAGS)
 SHLIB_LINK  = -Wl,--version-script=src/behavmine.map -Wl,--gc-sections -lm -lpthread -ldl
 override with_llvm = no
 
@@ -35,7 +35,8 @@ else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*.h src/*/*.h src/core/*/*.h) Makefile
+$(OBJS): Makefile
+-include $(wildcard $(OBJS:.o=.d))
 $(shlib): src/behavmine.map
 src/behavmine.o src/model/about.o: behavmine.control
 
