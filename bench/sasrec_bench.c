@@ -357,7 +357,8 @@ main(int argc, char **argv)
 	fit.seed = s.seed;
 	fit.pool = bmc_pool_open(pool_memory, s.threads);
 	fit.mem = &mem;
-	size = (BmFitSize){d.nusers, d.nitems, d.n, d.n, s.threads};
+	size = (BmFitSize){
+		.nusers = d.nusers, .nitems = d.nitems, .nevents = d.n, .nnz = d.n, .threads = s.threads};
 	printf("%zu users, %zu items, %zu events; BLAS %s, %d threads; estimate %.1f MB\n", d.nusers,
 		   d.nitems, d.n, bmc_blas_corename(), bmc_pool_threads(fit.pool),
 		   (double) bmc_sasrec.fit_bytes(&size, &s.o) / 1e6);

@@ -96,8 +96,11 @@ count_source(const BmSource *s)
 static void
 estimate_row(FunctionCallInfo fcinfo, const BmAlgorithm *a, const Counts *c, Jsonb *options)
 {
-	BmFitSize size = {(size_t) c->users, (size_t) c->items, (size_t) c->rows, (size_t) c->rows,
-					  bm_threads()};
+	BmFitSize size = {.nusers = (size_t) c->users,
+					  .nitems = (size_t) c->items,
+					  .nevents = (size_t) c->rows,
+					  .nnz = (size_t) c->rows,
+					  .threads = bm_threads()};
 	void *settings = bm_settings(a, options, &size);
 	size_t bytes =
 		bmc_add(a->core->fit_bytes(&size, settings), bm_log_bytes(c->rows, c->users, c->items));

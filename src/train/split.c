@@ -26,7 +26,7 @@ take(BmMem *mem, size_t n, size_t size)
 BmFitSize
 bm_fit_size(const BmSequences *data, int threads)
 {
-	BmFitSize size = {data->nusers, data->nitems, 0, 0, threads};
+	BmFitSize size = {.nusers = data->nusers, .nitems = data->nitems, .threads = threads};
 
 	for (size_t u = 0; u < data->nusers; u++)
 		size.nevents += bmc_sequence_length(data, u);

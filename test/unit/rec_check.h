@@ -117,7 +117,11 @@ static inline void
 check_threads(const BmRecommender *r, const void *options, const Log *l)
 {
 	Fitted base;
-	BmFitSize size = {USERS, ITEMS, l->start[USERS], l->start[USERS], 3};
+	BmFitSize size = {.nusers = USERS,
+					  .nitems = ITEMS,
+					  .nevents = l->start[USERS],
+					  .nnz = l->start[USERS],
+					  .threads = 3};
 
 	CHECK_INT(fit_model(&base, r, options, &l->s, NULL, NULL, 0), BM_OK);
 	for (int threads = 1; threads <= 3; threads++)

@@ -119,8 +119,11 @@ fit(const BmSequences *seq, const BmSasrecOptions *o, int threads, long fail_at,
 	BmTensors *t = calloc(1, sizeof(*t));
 	UnitHeap heap;
 	void *room = malloc(bmc_pool_size(threads));
-	BmFitSize size = {seq->nusers, seq->nitems, seq->start[seq->nusers], seq->start[seq->nusers],
-					  threads};
+	BmFitSize size = {.nusers = seq->nusers,
+					  .nitems = seq->nitems,
+					  .nevents = seq->start[seq->nusers],
+					  .nnz = seq->start[seq->nusers],
+					  .threads = threads};
 	BmFit f = {.data = seq, .options = o, .seed = 42, .mem = unit_heap(&heap), .stop = stop};
 
 	heap.fail_at = fail_at;

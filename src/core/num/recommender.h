@@ -10,12 +10,11 @@
 #ifndef BM_RECOMMENDER_H
 #define BM_RECOMMENDER_H
 
-#include "core/num/mem.h"
-#include "core/num/pool.h"
+#include "core/num/fit.h"
 #include "core/num/tensor.h"
 
 /* All users' events in (user, time) order. Codes are dense; items are numbered most frequent first. */
-typedef struct BmSequences
+struct BmSequences
 {
 	size_t nusers;
 	size_t nitems;             /* size of the catalogue; some may have no event here */
@@ -26,7 +25,7 @@ typedef struct BmSequences
 	const float *event_weight; /* (256) weight of a behaviour, >= 0; NULL: all 1 */
 	/* A user's first use[u] events are training data, the later ones are hidden; NULL: all. */
 	const uint32_t *use; /* (nusers) */
-} BmSequences;
+};
 
 /* Number of u's events that a fit may look at. */
 static inline size_t
@@ -52,34 +51,6 @@ typedef struct BmHistory
 	const uint8_t *event;      /* (n) or NULL */
 	const float *event_weight; /* (256) or NULL */
 } BmHistory;
-
-/* What a fit costs depends on these; for estimates before anything is read or taken. */
-typedef struct BmFitSize
-{
-	size_t nusers;
-	size_t nitems;
-	size_t nevents;
-	size_t nnz; /* distinct (user, item) pairs, or nevents when unknown */
-	int threads;
-} BmFitSize;
-
-/* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */
-typedef struct BmFit
-{
-	const BmSequences *data;
-	const void *options; /* the algorithm's option struct */
-	uint64_t seed;
-	BmPool *pool; /* may be NULL */
-	BmMem *mem;
-	const BmStop *stop;
-
-	void *state;        /* the algorithm's; allocated from mem */
-	int epoch;          /* epochs finished */
-	int epochs;         /* epochs planned; 1 for a one-shot fit */
-	size_t done, total; /* units of work inside the epoch (batches, rows), for progress */
-	double loss;        /* mean loss over the epoch so far; NaN where there is none */
-	char error[160];    /* detail for a failing status, may be empty */
-} BmFit;
 
 typedef struct BmRecommender
 {

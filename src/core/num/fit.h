@@ -1,0 +1,47 @@
+/*
+ * fit.h
+ *		A stepwise fit in progress, as its caller and the algorithm share it: cancellable, bounded in
+ *		memory, with progress. Recommenders fit sequences (recommender.h), predictors fit samples
+ *		(predictor.h).
+ */
+#ifndef BM_FIT_STATE_H
+#define BM_FIT_STATE_H
+
+#include "core/num/mem.h"
+#include "core/num/pool.h"
+
+typedef struct BmSequences BmSequences;
+typedef struct BmSamples BmSamples;
+
+/* What a fit costs depends on these; for estimates before anything is read or taken. */
+typedef struct BmFitSize
+{
+	size_t nusers;
+	size_t nitems;
+	size_t nevents;
+	size_t nnz; /* distinct (user, item) pairs, or nevents when unknown */
+	/* of samples; 0 in a fit from sequences */
+	size_t nsamples, nrows, width, steps, classes;
+	int threads;
+} BmFitSize;
+
+/* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */
+typedef struct BmFit
+{
+	const BmSequences *data;  /* of a recommender (recommender.h), else NULL */
+	const BmSamples *samples; /* of a predictor (predictor.h), else NULL */
+	const void *options;      /* the algorithm's option struct */
+	uint64_t seed;
+	BmPool *pool; /* may be NULL */
+	BmMem *mem;
+	const BmStop *stop;
+
+	void *state;        /* the algorithm's; allocated from mem */
+	int epoch;          /* epochs finished */
+	int epochs;         /* epochs planned; 1 for a one-shot fit */
+	size_t done, total; /* units of work inside the epoch (batches, rows), for progress */
+	double loss;        /* mean loss over the epoch so far; NaN where there is none */
+	char error[160];    /* detail for a failing status, may be empty */
+} BmFit;
+
+#endif
