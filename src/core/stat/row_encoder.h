@@ -202,10 +202,11 @@ extern BmStatus bmc_encoder_apply(float *x, uint32_t *code, const BmRowEncoder *
 typedef struct BmCell
 {
 	bool missing;
+	bool nonfinite;      /* missing because it is NaN or infinite */
 	double number;       /* number; boolean as 0 or 1 */
 	int64_t key;         /* integer key, or the time */
 	const char *bytes;   /* key */
-	size_t len;          /* of bytes */
+	size_t len;          /* of bytes; of vector */
 	const float *vector; /* (dim), finite */
 } BmCell;
 
