@@ -318,11 +318,21 @@ plan_column(BmEncodePlan *plan, int j, const BmEncodeOptions *options, char **by
 	bm_options_parse(&o, bm_encode_column_options, bm_jsonb_merge(general, own));
 	if (is_category(o.encode) && (c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL))
 	{
+		if (!OidIsValid(plan->relation))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" is to be a category, but its state has numbers",
+								   c->name),
+							errhint("Make it with behav_category_agg(value::text).")));
 		c->category = true;
 		bm_frame_columns(plan->relation, c, 1);
 	}
 	set_spec(&plan->spec[j], &o, c);
 	*by = plan->spec[j].impute == BM_IMPUTE_INTERPOLATE ? o.by : NULL;
+	if (*by && !OidIsValid(plan->relation))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" cannot be interpolated by a state", c->name),
+						errdetail("A state does not know which values stood in one row."),
+						errhint("Fit the encoder on the table.")));
 	if (plan->spec[j].impute == BM_IMPUTE_INTERPOLATE && o.by == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%s\" is to be interpolated, and nothing says along what",
@@ -387,30 +397,54 @@ by_position(BmEncodePlan *plan, const char *by)
 	return (size_t) plan->n++;
 }
 
-BmEncodePlan *
-bm_encode_plan(Oid relation, char **features, int nfeatures, const char *target,
-			   const BmEncodeOptions *options)
+static BmEncodePlan *
+new_plan(Oid relation, char **name, int n, const BmEncodeOptions *options)
 {
 	BmEncodePlan *plan = palloc0(sizeof(BmEncodePlan));
-	int n = nfeatures;
-	char **name = choose_features(relation, features, &n, target, options->exclude), **by;
 
 	check_columns(options->columns, name, n);
 	plan->relation = relation;
 	plan->n = n;
 	plan->time_zone = options->time_zone;
 	plan->folds = (uint32) options->folds;
+	/* an interpolation may bring a column of its own along */
 	plan->column = palloc0(sizeof(BmFrameColumn) * (2 * n + BM_PLAN_EXTRA));
 	plan->spec = palloc0(sizeof(BmColumnSpec) * (2 * n + BM_PLAN_EXTRA));
-	by = palloc0(sizeof(char *) * n);
 	for (int j = 0; j < n; j++)
 		plan->column[j].name = name[j];
+	return plan;
+}
+
+BmEncodePlan *
+bm_encode_plan(Oid relation, char **features, int nfeatures, const char *target,
+			   const BmEncodeOptions *options)
+{
+	int n = nfeatures;
+	char **name = choose_features(relation, features, &n, target, options->exclude);
+	char **by = palloc0(sizeof(char *) * n);
+	BmEncodePlan *plan = new_plan(relation, name, n, options);
+
 	bm_frame_columns(relation, plan->column, n);
 	for (int j = 0; j < n; j++)
 		plan_column(plan, j, options, &by[j]);
 	for (int j = 0; j < n; j++)
 		if (by[j])
 			plan->spec[j].by = by_position(plan, by[j]);
+	return plan;
+}
+
+BmEncodePlan *
+bm_encode_plan_types(char **name, const Oid *type, int n, const BmEncodeOptions *options)
+{
+	BmEncodePlan *plan = new_plan(InvalidOid, name, n, options);
+	char *by;
+
+	for (int j = 0; j < n; j++)
+	{
+		if (!bm_frame_type(&plan->column[j], type[j]))
+			elog(ERROR, "a state of type %u has no column", type[j]);
+		plan_column(plan, j, options, &by);
+	}
 	return plan;
 }
 
@@ -465,8 +499,10 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 
 	if ((fit->rows ? fit->nrows : frame->n) == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("relation %s has no rows to fit an encoder on",
-							   bm_relation_name(plan->relation))));
+						OidIsValid(plan->relation)
+							? errmsg("relation %s has no rows to fit an encoder on",
+									 bm_relation_name(plan->relation))
+							: errmsg("the states have no rows to fit an encoder on")));
 	fit->ncolumns = (size_t) plan->n;
 	fit->folds = plan->folds;
 	status = bmc_encoder_fit(&encoder->core, frame, plan->spec, fit, mem);
@@ -484,8 +520,9 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 	tell_dropped(&encoder->core);
 	if (encoder->core.width == 0 && encoder->core.ncodes == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("no column of relation %s makes a feature",
-							   bm_relation_name(plan->relation)),
+						OidIsValid(plan->relation) ? errmsg("no column of relation %s makes a feature",
+															bm_relation_name(plan->relation))
+												   : errmsg("no state makes a feature"),
 						errdetail("Each of them is constant, empty or left out.")));
 	return encoder;
 }
