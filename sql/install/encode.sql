@@ -165,8 +165,8 @@ AS 'MODULE_PATHNAME', 'behav_category_stats' LANGUAGE C IMMUTABLE STRICT PARALLE
 COMMENT ON FUNCTION @extschema@.behav_category_stats(@extschema@.behav_category_state, int) IS
 'The k most frequent values of a column; a row "other" says how many values and rows were cut, a row "missing" how many were NULL. Example: SELECT s.* FROM (SELECT behav_category_agg(city) AS state FROM visits) x, behav_category_stats(x.state, 10) s';
 
-CREATE FUNCTION @extschema@.behav_fit_encoder(stats jsonb, options jsonb = '{}')
+CREATE FUNCTION @extschema@.behav_fit_encoder_stats(stats jsonb, options jsonb = '{}')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'behav_fit_encoder_stats' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION @extschema@.behav_fit_encoder(jsonb, jsonb) IS
-'The same from states by column, which partitions, workers or servers made of their own rows. Example: SELECT behav_fit_encoder(jsonb_build_object(''age'', behav_column_agg(age), ''city'', behav_category_agg(city))) FROM visits';
+COMMENT ON FUNCTION @extschema@.behav_fit_encoder_stats(jsonb, jsonb) IS
+'An encoder from states by column, which partitions, workers or servers made of their own rows. Example: SELECT behav_fit_encoder_stats(jsonb_build_object(''age'', behav_column_agg(age), ''city'', behav_category_agg(city))) FROM visits';

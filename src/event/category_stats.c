@@ -180,8 +180,7 @@ canonical(const BmFlat *s)
 	c = bm_flat_grow(c, n);
 	for (uint32 i = 0; i < n; i++)
 	{
-		uint64 entry[ENTRY_WORDS] = {i,
-									 bm_flat_entries(s)[(Size) order[i] * ENTRY_WORDS + COUNT]};
+		uint64 entry[ENTRY_WORDS] = {i, bm_flat_entries(s)[(Size) order[i] * ENTRY_WORDS + COUNT]};
 
 		c = bm_flat_push(c, entry);
 	}

@@ -208,8 +208,7 @@ behav_column_state_final(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_POINTER(
-		bm_flat_trim(canonical(bm_flat_get(PG_GETARG_DATUM(0), &column_kind))));
+	PG_RETURN_POINTER(bm_flat_trim(canonical(bm_flat_get(PG_GETARG_DATUM(0), &column_kind))));
 }
 
 /* ---- reading ---- */
@@ -268,8 +267,8 @@ behav_column_quantile(PG_FUNCTION_ARGS)
 
 	if (!(p >= 0 && p <= 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"p\" must be between 0 and 1"),
-						errdetail("It is %g.", p), errhint("0.5 is the median.")));
+						errmsg("argument \"p\" must be between 0 and 1"), errdetail("It is %g.", p),
+						errhint("0.5 is the median.")));
 	if (s->n == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(quantile(s, p));

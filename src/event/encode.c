@@ -54,8 +54,8 @@ choose_rows(BmEncoderFit *fit, const BmFrame *f, const BmColumn *target)
 		if (!bmc_missing(target, i))
 			rows[fit->nrows++] = (uint32_t) i;
 	fit->rows = rows;
-	ereport(NOTICE, (errmsg("%zu rows without target \"%s\" are left out", target->missing,
-							target->name)));
+	ereport(NOTICE, (errmsg("rows without target \"%s\" are left out: %zu", target->name,
+							target->missing)));
 }
 
 /* Read the target along, behind the encoder's columns. */
@@ -124,7 +124,8 @@ behav_fit_encoder(PG_FUNCTION_ARGS)
 	target = bm_arg_text_or_null(fcinfo, 2);
 	bm_options_check(json, specs, 1, "an encoder");
 	bm_options_parse(&options, bm_encode_options, json);
-	context = AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
+	context =
+		AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	bm_mem_init(&mem, context);
 	plan = bm_encode_plan(PG_GETARG_OID(0), features, nfeatures, target, &options);
@@ -146,10 +147,10 @@ typedef struct EncodeCache
 	struct varlena *given; /* the encoder as it was given, toasted or not */
 	BmTableEncoder *encoder;
 	BmMem mem;
-	float *x;           /* (width + ncodes) */
-	uint32_t *code;     /* (ncodes) */
-	BmCell *cell;       /* (ncolumns) */
-	TupleDesc desc;     /* of the row type below; NULL: none yet */
+	float *x;       /* (width + ncodes) */
+	uint32_t *code; /* (ncodes) */
+	BmCell *cell;   /* (ncolumns) */
+	TupleDesc desc; /* of the row type below; NULL: none yet */
 	Oid row_type;
 	int32 row_typmod;
 	int *attribute; /* (ncolumns) from 0; -1: not used */
@@ -174,8 +175,8 @@ new_cache(FunctionCallInfo fcinfo)
 	else if (c->context)
 		MemoryContextDelete(c->context);
 	memset(c, 0, sizeof(*c));
-	c->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "behavmine encoder",
-									   ALLOCSET_SMALL_SIZES);
+	c->context =
+		AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "behavmine encoder", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(c->context);
 	bm_mem_init(&c->mem, c->context);
 	c->encoder = bm_encode_load(PG_GETARG_JSONB_P(0), NULL, NULL, &c->mem);
@@ -262,12 +263,12 @@ check_cell(const BmTableEncoder *t, int j, const BmCell *cell)
 	const BmEncoderColumn *c = &t->core.column[j];
 
 	if (cell->nonfinite && !c->nonfinite)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("column \"%s\" is not finite", c->name),
-				 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
-				 errhint("Make it NULL, or fit the encoder with \"non_finite\": \"missing\" for "
-						 "this column.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION), errmsg("column \"%s\" is not finite", c->name),
+			 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
+			 errhint("Make it NULL, or fit the encoder with \"non_finite\": \"missing\" for "
+					 "this column.")));
 	if (c->kind == BM_COLUMN_VECTOR && !cell->missing && cell->len != c->dim)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("column \"%s\" has an array of another length", c->name),

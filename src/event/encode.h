@@ -17,14 +17,15 @@
 /* Keys that the options of an encoder have; a model that has one adds them to its own. */
 typedef struct BmEncodeOptions
 {
-	Jsonb *columns;    /* by column: keys of bm_encode_column_options */
-	Jsonb *numbers;    /* the same for all columns that are numbers, unless the column says otherwise; */
+	Jsonb *columns; /* by column: keys of bm_encode_column_options */
+	Jsonb
+		*numbers; /* the same for all columns that are numbers, unless the column says otherwise; */
 	Jsonb *categories; /* ... that are categories by their type */
 	Jsonb *times;
 	Jsonb *vectors;
-	Jsonb *exclude;    /* names of columns that are no features */
-	char *time_zone;   /* wall clock of timestamptz columns */
-	int folds;         /* of target encodings */
+	Jsonb *exclude;  /* names of columns that are no features */
+	char *time_zone; /* wall clock of timestamptz columns */
+	int folds;       /* of target encodings */
 } BmEncodeOptions;
 
 extern const BmOptionSpec bm_encode_options[];

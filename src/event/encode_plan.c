@@ -159,9 +159,10 @@ check_columns(Jsonb *columns, char **features, int n)
 	if (columns == NULL)
 		return;
 	if (!JB_ROOT_IS_OBJECT(columns))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"columns\" must be a JSON object"),
-						errhint("For example '{\"columns\": {\"age\": {\"scale\": \"robust\"}}}'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"columns\" must be a JSON object"),
+				 errhint("For example '{\"columns\": {\"age\": {\"scale\": \"robust\"}}}'.")));
 	it = JsonbIteratorInit(&columns->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -195,11 +196,10 @@ parts_of(Jsonb *json)
 		{
 			const char *near = bm_nearest(part[i], names, lengthof(names));
 
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"parts\" cannot have \"%s\"", part[i]),
-					 errdetail("The parts are hour, weekday, monthday, month and trend."),
-					 near ? errhint("Perhaps you meant \"%s\".", near) : 0));
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"parts\" cannot have \"%s\"", part[i]),
+							errdetail("The parts are hour, weekday, monthday, month and trend."),
+							near ? errhint("Perhaps you meant \"%s\".", near) : 0));
 		}
 		parts |= 1U << p;
 	}
@@ -221,8 +221,8 @@ set_constant(BmColumnSpec *spec, Jsonb *json, const char *column)
 	{
 		spec->constant = DatumGetFloat8(
 			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(v.val.numeric)));
-		spec->constant_key = DatumGetCString(
-			DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
+		spec->constant_key =
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
 	}
 	else if (v.type == jbvBool)
 	{
@@ -274,10 +274,10 @@ set_spec(BmColumnSpec *spec, const ColumnOptions *o, BmFrameColumn *c)
 		check_constant(c, o->constant);
 	}
 	if (!(o->clip_low < o->clip_high))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"clip_low\" of column \"%s\" must be less than \"clip_high\"",
-							   c->name),
-						errdetail("They are %g and %g.", o->clip_low, o->clip_high)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"clip_low\" of column \"%s\" must be less than \"clip_high\"", c->name),
+				 errdetail("They are %g and %g.", o->clip_low, o->clip_high)));
 }
 
 static bool
@@ -376,9 +376,9 @@ choose_features(Oid relation, char **features, int *n, const char *target, Jsonb
 		out[kept++] = features[i];
 	}
 	if (kept == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("relation %s has no column left to encode",
-							   bm_relation_name(relation))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("relation %s has no column left to encode", bm_relation_name(relation))));
 	*n = kept;
 	return out;
 }
@@ -456,14 +456,15 @@ raise_fit(BmStatus status, const BmEncodePlan *plan, const BmFrame *frame, const
 	const char *name = plan->column[fit->column].name;
 
 	if (status == BM_ENOTFINITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("column \"%s\" is not finite in %zu rows", name,
-						frame->column[fit->column].nonfinite),
-				 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
-				 errhint("Correct them, or let them count as missing: '{\"columns\": {\"%s\": "
-						 "{\"non_finite\": \"missing\"}}}'.",
-						 name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column \"%s\" is not finite in %zu rows", name,
+					frame->column[fit->column].nonfinite),
+			 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
+			 errhint("Correct them, or let them count as missing: '{\"columns\": {\"%s\": "
+					 "{\"non_finite\": \"missing\"}}}'.",
+					 name)));
 	if (status == BM_EINVAL && fit->error[0])
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%s\" cannot be encoded as asked", name),
@@ -519,10 +520,11 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 	}
 	tell_dropped(&encoder->core);
 	if (encoder->core.width == 0 && encoder->core.ncodes == 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						OidIsValid(plan->relation) ? errmsg("no column of relation %s makes a feature",
-															bm_relation_name(plan->relation))
-												   : errmsg("no state makes a feature"),
-						errdetail("Each of them is constant, empty or left out.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 OidIsValid(plan->relation) ? errmsg("no column of relation %s makes a feature",
+													 bm_relation_name(plan->relation))
+											: errmsg("no state makes a feature"),
+				 errdetail("Each of them is constant, empty or left out.")));
 	return encoder;
 }

@@ -1,6 +1,6 @@
 /*
  * encode_stats.c
- *		behav_fit_encoder(stats): an encoder from states of behav_column_agg and behav_category_agg, so
+ *		behav_fit_encoder_stats(stats): an encoder from states of behav_column_agg and behav_category_agg, so
  *		that partitions, workers and servers can each look at their own rows.
  *
  * The states become a frame whose columns are spread as they are: all rows up to a million, a million
@@ -54,7 +54,7 @@ read_stats(Stats *s, Jsonb *json)
 	if (most == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"stats\" must be an object of states by column"),
-						errhint("SELECT behav_fit_encoder(jsonb_build_object('age', "
+						errhint("SELECT behav_fit_encoder_stats(jsonb_build_object('age', "
 								"behav_column_agg(age))) FROM ...")));
 	memset(s, 0, sizeof(*s));
 	s->name = palloc(sizeof(char *) * most);
@@ -109,7 +109,7 @@ frame_of(const Stats *s, const BmEncodePlan *plan, BmMem *mem, const BmStop *sto
 	return f;
 }
 
-/* behav_fit_encoder(stats, options) */
+/* behav_fit_encoder_stats(stats, options) */
 BM_FUNCTION(behav_fit_encoder_stats);
 Datum
 behav_fit_encoder_stats(PG_FUNCTION_ARGS)
@@ -130,7 +130,8 @@ behav_fit_encoder_stats(PG_FUNCTION_ARGS)
 						errmsg("argument \"stats\" must not be null")));
 	bm_options_check(json, specs, 1, "an encoder");
 	bm_options_parse(&options, bm_encode_options, json);
-	context = AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
+	context =
+		AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	bm_mem_init(&mem, context);
 	bm_watch_init(&watch, 0);

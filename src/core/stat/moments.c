@@ -9,8 +9,8 @@
 
 #define LIMB_BITS 32
 #define LIMB_MASK INT64_C(0xffffffff)
-#define SMALLEST (-1074)                   /* exponent of limb 0's lowest bit */
-#define SETTLE_AFTER (INT64_C(1) << 28)    /* each addition adds less than 2^32, three times */
+#define SMALLEST (-1074)                /* exponent of limb 0's lowest bit */
+#define SETTLE_AFTER (INT64_C(1) << 28) /* each addition adds less than 2^32, three times */
 
 /* A number as the sum of a double and what it leaves. */
 typedef struct Pair
@@ -195,7 +195,6 @@ bmc_moments_variance(const BmMoments *m)
 	if (m->n < 2)
 		return NAN;
 	/* n * sum of squares - (sum)^2 cancels: hence the pairs */
-	difference =
-		pair_minus(pair_product((Pair){n, 0}, squares), pair_product(sum, sum));
+	difference = pair_minus(pair_product((Pair){n, 0}, squares), pair_product(sum, sum));
 	return fmax(difference.hi, 0) / (n * (n - 1));
 }

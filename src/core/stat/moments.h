@@ -20,8 +20,8 @@
 typedef struct BmMoments
 {
 	int64_t n;
-	int64_t pending;             /* additions since the carries were last settled */
-	int64_t sum[BM_SUM_LIMBS];   /* least first */
+	int64_t pending;           /* additions since the carries were last settled */
+	int64_t sum[BM_SUM_LIMBS]; /* least first */
 	int64_t squares[BM_SUM_LIMBS];
 } BmMoments;
 
