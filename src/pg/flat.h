@@ -35,7 +35,8 @@ typedef enum BmFlatId
 	BM_FLAT_RHYTHM = 6,
 	BM_FLAT_ACTIVITY = 7,
 	BM_FLAT_SURVIVAL = 8,
-	BM_FLAT_NODE = 9
+	BM_FLAT_NODE = 9,
+	BM_FLAT_UPLIFT = 20
 } BmFlatId;
 
 #define BM_FLAT_SORTED 1 /* flag: the entries are in the order of entries.h */
