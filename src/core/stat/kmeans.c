@@ -10,7 +10,7 @@
 
 #define SHARDS 64           /* at most; a function of the rows alone */
 #define SHARD_ROWS 4096     /* at least, but for the last */
-#define START_ROWS 131072   /* k-means++ looks at so many rows at most */
+#define START_ROWS 32768    /* more rows are started from the best groups of so many of them */
 #define BATCH_STOP_AFTER 10 /* mini-batches without a better smoothed inertia */
 
 typedef struct Shard
@@ -32,15 +32,13 @@ typedef struct Work
 	BmRng rng;
 	size_t shards;
 	Shard shard[SHARDS];
-	float *centre;    /* (k,d) */
-	float *panel;     /* the centres as bmc_nearest wants them */
-	uint32_t *label;  /* (n) */
-	float *distance;  /* (n) */
-	double *sums;     /* (SHARDS, k, d + 1) */
-	uint32_t *sample; /* (START_ROWS at most) rows that the start looks at */
-	float *closest;   /* (samples) squared distance to the nearest centre so far */
-	float *trial;     /* (candidates, samples) */
-	size_t samples;
+	float *centre;   /* (k,d) */
+	float *panel;    /* the centres as bmc_nearest wants them */
+	uint32_t *label; /* (n) */
+	float *distance; /* (n) */
+	double *sums;    /* (SHARDS, k, d + 1) */
+	float *closest;  /* (n) squared distance to the nearest centre so far */
+	float *trial;    /* (2, n) */
 	int iterations;
 	bool converged;
 } Work;
@@ -68,38 +66,25 @@ run(Work *w, BmTask task)
 /* ---- the start ---- */
 
 static size_t
-samples_of(size_t n)
-{
-	return n < START_ROWS ? n : START_ROWS;
-}
-
-static size_t
 candidates_of(size_t k)
 {
 	return 2 + (size_t) log((double) k); /* as scikit-learn: greedy k-means++ */
 }
 
 static const float *
-sample_row(const Work *w, size_t i)
+row_of(const Work *w, size_t i)
 {
-	return w->x + (size_t) w->sample[i] * w->d;
+	return w->x + i * w->d;
 }
 
-static void
-draw_sample(Work *w)
-{
-	for (size_t i = 0; i < w->samples; i++)
-		w->sample[i] = w->samples == w->n ? (uint32_t) i : bmc_rng_below(&w->rng, (uint32_t) w->n);
-}
-
-/* A sample with probability in proportion to its closest distance; BM_NONE when all are 0. */
+/* A row with probability in proportion to its closest distance; BM_NONE when all are 0. */
 static size_t
 draw_far(Work *w, double total)
 {
 	double u = bmc_rng_double(&w->rng) * total, sum = 0;
 	size_t last = SIZE_MAX;
 
-	for (size_t i = 0; i < w->samples; i++)
+	for (size_t i = 0; i < w->n; i++)
 	{
 		if (!(w->closest[i] > 0))
 			continue;
@@ -111,15 +96,15 @@ draw_far(Work *w, double total)
 	return last;
 }
 
-/* Distances of all samples to a candidate, at most closest; their sum. */
+/* Distances of all rows to a candidate, at most closest; their sum. */
 static double
 try_candidate(const Work *w, float *out, size_t candidate)
 {
 	double total = 0;
 
-	for (size_t i = 0; i < w->samples; i++)
+	for (size_t i = 0; i < w->n; i++)
 	{
-		float d = bmc_square_distance(sample_row(w, i), sample_row(w, candidate), w->d);
+		float d = bmc_square_distance(row_of(w, i), row_of(w, candidate), w->d);
 
 		out[i] = d < w->closest[i] ? d : w->closest[i];
 		total += out[i];
@@ -137,7 +122,7 @@ add_centre(Work *w, size_t c, double *total)
 	for (size_t t = 0; t < candidates_of(w->o->k); t++)
 	{
 		size_t candidate = draw_far(w, *total);
-		float *to = w->trial + (best == SIZE_MAX ? 0 : w->samples);
+		float *to = w->trial + (best == SIZE_MAX ? 0 : w->n);
 		double after;
 
 		if (candidate == SIZE_MAX)
@@ -146,13 +131,13 @@ add_centre(Work *w, size_t c, double *total)
 		if (after < best_total)
 		{
 			if (to != w->trial)
-				memcpy(w->trial, to, w->samples * sizeof(float));
+				memcpy(w->trial, to, w->n * sizeof(float));
 			best = candidate;
 			best_total = after;
 		}
 	}
-	memcpy(w->closest, w->trial, w->samples * sizeof(float));
-	memcpy(w->centre + c * w->d, sample_row(w, best), w->d * sizeof(float));
+	memcpy(w->closest, w->trial, w->n * sizeof(float));
+	memcpy(w->centre + c * w->d, row_of(w, best), w->d * sizeof(float));
 	*total = best_total;
 	return true;
 }
@@ -160,17 +145,12 @@ add_centre(Work *w, size_t c, double *total)
 static BmStatus
 start(Work *w)
 {
-	double total = INFINITY;
+	double total = 0;
 
-	draw_sample(w);
-	for (size_t i = 0; i < w->samples; i++)
-		w->closest[i] = INFINITY;
-	memcpy(w->centre, sample_row(w, bmc_rng_below(&w->rng, (uint32_t) w->samples)),
-		   w->d * sizeof(float));
-	total = 0;
-	for (size_t i = 0; i < w->samples; i++)
+	memcpy(w->centre, row_of(w, bmc_rng_below(&w->rng, (uint32_t) w->n)), w->d * sizeof(float));
+	for (size_t i = 0; i < w->n; i++)
 	{
-		w->closest[i] = bmc_square_distance(sample_row(w, i), w->centre, w->d);
+		w->closest[i] = bmc_square_distance(row_of(w, i), w->centre, w->d);
 		total += w->closest[i];
 	}
 	for (w->k = 1; w->k < w->o->k; w->k++)
@@ -374,23 +354,22 @@ settle(Work *w)
 	return settle(w);
 }
 
+/* Of the columns, from distances to the first row. */
 static double
-mean_variance(const float *x, size_t n, size_t d)
+mean_variance(Work *w)
 {
-	double total = 0;
+	double *mean = w->sums, squares = 0, off = 0;
 
-	for (size_t j = 0; j < d; j++)
+	memset(mean, 0, w->d * sizeof(double));
+	for (size_t i = 0; i < w->n; i++)
 	{
-		double sum = 0, squares = 0;
-
-		for (size_t i = 0; i < n; i++)
-			sum += x[i * d + j];
-		sum /= (double) n;
-		for (size_t i = 0; i < n; i++)
-			squares += (x[i * d + j] - sum) * (x[i * d + j] - sum);
-		total += squares / (double) n;
+		squares += bmc_square_distance(row_of(w, i), w->x, w->d);
+		for (size_t j = 0; j < w->d; j++)
+			mean[j] += row_of(w, i)[j] - w->x[j];
 	}
-	return total / (double) d;
+	for (size_t j = 0; j < w->d; j++)
+		off += mean[j] / (double) w->n * mean[j];
+	return (squares - off) / (double) w->n / (double) w->d;
 }
 
 /* The largest group first, ties by the first coordinates; labels follow. */
@@ -430,13 +409,12 @@ order_groups(BmKmeans *out, const Work *w)
 	out->converged = w->converged;
 }
 
+/* Move the centres to where they stay, and keep the answer if it is the best so far. */
 static BmStatus
-one_start(Work *w, BmKmeans *out, double variance)
+finish(Work *w, BmKmeans *out)
 {
-	BmStatus status = start(w);
+	BmStatus status = w->o->batch ? mini_batches(w) : lloyd(w, mean_variance(w));
 
-	if (status == BM_OK)
-		status = w->o->batch ? mini_batches(w) : lloyd(w, variance);
 	if (status == BM_OK)
 		status = settle(w);
 	if (status == BM_OK && w->shard[0].inertia < out->inertia)
@@ -444,15 +422,71 @@ one_start(Work *w, BmKmeans *out, double variance)
 	return status;
 }
 
+static BmStatus
+try_starts(Work *w, BmKmeans *out, uint64_t seed)
+{
+	BmStatus status = BM_OK;
+
+	for (int s = 0; status == BM_OK && s < w->o->starts; s++)
+	{
+		w->rng = bmc_rng(seed, (uint64_t) s);
+		status = start(w);
+		if (status == BM_OK)
+			status = finish(w, out);
+	}
+	return status;
+}
+
+/* Many rows: all the starts on some of them, then the best groups of those on all. */
+static BmStatus
+start_small(Work *w, BmKmeans *out, uint64_t seed, BmMem *mem)
+{
+	float *rows = bmc_alloc(mem, bmc_mul(START_ROWS, w->d), sizeof(float));
+	BmKmeans small = {0};
+	BmStatus status = BM_ENOMEM;
+
+	w->rng = bmc_rng(seed, UINT64_C(0x73616D70));
+	for (size_t i = 0; rows && i < START_ROWS; i++)
+		memcpy(rows + i * w->d, row_of(w, bmc_rng_below(&w->rng, (uint32_t) w->n)),
+			   w->d * sizeof(float));
+	if (rows)
+		status = bmc_kmeans(&small, rows, START_ROWS, w->d, w->o, seed, w->pool, mem, w->stop);
+	if (status == BM_OK)
+	{
+		w->k = small.k;
+		memcpy(w->centre, small.centre, small.k * w->d * sizeof(float));
+		status = finish(w, out);
+	}
+	bmc_kmeans_free(&small, mem);
+	bmc_free(mem, rows);
+	return status;
+}
+
+static bool
+large(size_t n)
+{
+	return n > START_ROWS;
+}
+
+static size_t
+own_bytes(size_t n, size_t d, const BmKmeansOptions *o)
+{
+	size_t k = o->k, start = large(n) ? 0 : 3 * sizeof(float);
+
+	return bmc_mul(n, 2 * sizeof(uint32_t) + sizeof(float) + start) +
+		   bmc_mul(bmc_mul(k, d + 1), shards_of(n) * sizeof(double) + 2 * sizeof(float)) +
+		   bmc_mul(k, 64) + bmc_nearest_panel_size(k, d) * sizeof(float) + 8192;
+}
+
 size_t
 bmc_kmeans_bytes(size_t n, size_t d, const BmKmeansOptions *o, int threads)
 {
-	size_t k = o->k, s = samples_of(n);
+	size_t bytes = own_bytes(n, d, o);
 
-	return bmc_mul(n, 2 * sizeof(uint32_t) + sizeof(float)) +
-		   bmc_mul(s, sizeof(uint32_t) + 3 * sizeof(float)) +
-		   bmc_mul(bmc_mul(k, d + 1), SHARDS * sizeof(double) + 4 * sizeof(float)) +
-		   bmc_mul(k, 64) + bmc_nearest_panel_size(k, d) * sizeof(float) + 16384;
+	if (large(n))
+		bytes = bmc_add(
+			bytes, bmc_add(own_bytes(START_ROWS, d, o), bmc_mul(START_ROWS * sizeof(float), d)));
+	return bytes;
 }
 
 static BmStatus
@@ -468,11 +502,10 @@ take(Work *w, BmKmeans *out, BmMem *mem)
 	w->label = bmc_alloc(mem, w->n, sizeof(uint32_t));
 	w->distance = bmc_alloc(mem, w->n, sizeof(float));
 	w->sums = bmc_alloc(mem, bmc_mul(w->shards, bmc_mul(k, w->d + 1)), sizeof(double));
-	w->sample = bmc_alloc(mem, w->samples, sizeof(uint32_t));
-	w->closest = bmc_alloc(mem, w->samples, sizeof(float));
-	w->trial = bmc_alloc(mem, 2 * w->samples, sizeof(float));
+	w->closest = bmc_alloc(mem, large(w->n) ? 1 : w->n, sizeof(float));
+	w->trial = bmc_alloc(mem, large(w->n) ? 1 : 2 * w->n, sizeof(float));
 	if (!out->centre || !out->label || !out->size || !w->centre || !w->panel || !w->label ||
-		!w->distance || !w->sums || !w->sample || !w->closest || !w->trial)
+		!w->distance || !w->sums || !w->closest || !w->trial)
 		return BM_ENOMEM;
 	for (size_t s = 0; s < w->shards; s++)
 	{
@@ -487,7 +520,6 @@ give_back(Work *w, BmMem *mem)
 {
 	bmc_free(mem, w->trial);
 	bmc_free(mem, w->closest);
-	bmc_free(mem, w->sample);
 	bmc_free(mem, w->sums);
 	bmc_free(mem, w->distance);
 	bmc_free(mem, w->label);
@@ -500,7 +532,6 @@ bmc_kmeans(BmKmeans *out, const float *x, size_t n, size_t d, const BmKmeansOpti
 		   uint64_t seed, BmPool *pool, BmMem *mem, const BmStop *stop)
 {
 	Work w = {.x = x, .n = n, .d = d, .o = o, .pool = pool, .stop = stop};
-	double variance;
 	BmStatus status;
 
 	memset(out, 0, sizeof(*out));
@@ -508,17 +539,11 @@ bmc_kmeans(BmKmeans *out, const float *x, size_t n, size_t d, const BmKmeansOpti
 		o->iterations < 1)
 		return BM_EINVAL;
 	w.shards = shards_of(n);
-	w.samples = samples_of(n);
 	out->d = d;
 	out->inertia = INFINITY;
 	status = take(&w, out, mem);
 	if (status == BM_OK)
-		variance = mean_variance(x, n, d);
-	for (int s = 0; status == BM_OK && s < o->starts; s++)
-	{
-		w.rng = bmc_rng(seed, (uint64_t) s);
-		status = one_start(&w, out, variance);
-	}
+		status = large(n) ? start_small(&w, out, seed, mem) : try_starts(&w, out, seed);
 	give_back(&w, mem);
 	if (status != BM_OK)
 		bmc_kmeans_free(out, mem);
