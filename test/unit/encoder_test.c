@@ -555,6 +555,28 @@ test_dropped(void)
 	leave(&w);
 }
 
+/* No category is frequent enough: every row is "other". */
+static void
+test_all_rare(void)
+{
+	static const BmColumnKind kind[] = {BM_COLUMN_KEY, BM_COLUMN_KEY};
+	World w;
+
+	CASE("a column whose categories are all rare is constant");
+	world(&w, 6, 2, kind, 1);
+	for (size_t j = 0; j < 2; j++)
+		for (size_t i = 0; i < 6; i++)
+			w.column[j].code[i] = key(&w, j, i % 3 == 0 ? "x" : i % 3 == 1 ? "y" : "z");
+	w.spec[0].min_count = 3;
+	w.spec[1].max_categories = 1;
+	w.spec[1].encode = BM_ENCODE_ONEHOT;
+	fit(&w);
+	CHECK_INT(w.e.column[0].dropped, BM_DROPPED_CONSTANT);
+	CHECK_INT(w.e.column[1].dropped, BM_KEPT);
+	CHECK_INT(w.e.width, 2); /* one and other */
+	leave(&w);
+}
+
 static void
 test_refused(void)
 {
@@ -829,6 +851,7 @@ main(void)
 	test_calendar();
 	test_vectors();
 	test_dropped();
+	test_all_rare();
 	test_refused();
 	test_rows_and_tensors();
 	test_order_of_rows();

@@ -130,6 +130,7 @@ fit_categories(BmColumnFit *t)
 	uint32_t most = t->spec->max_categories ? t->spec->max_categories : BM_MAX_CATEGORIES;
 	uint32_t *count = count_codes(t);
 	BmStatus status = count ? put_keys(t, count) : BM_ENOMEM;
+	size_t kinds;
 
 	if (status == BM_OK)
 	{
@@ -142,8 +143,11 @@ fit_categories(BmColumnFit *t)
 	}
 	bmc_free(t->mem, count);
 	settle_missing(t);
-	c->value = c->distinct > 1 || (c->missing > 0 && c->distinct > 0 &&
-								   c->encode != BM_ENCODE_ONEHOT && c->encode != BM_ENCODE_HASH);
+	/* what the rows differ in: the categories kept, and all others together */
+	kinds =
+		c->encode == BM_ENCODE_HASH ? c->distinct : c->ncategories + (c->ncategories < c->distinct);
+	c->value = kinds > 1 || (c->missing > 0 && kinds > 0 && c->encode != BM_ENCODE_ONEHOT &&
+							 c->encode != BM_ENCODE_HASH);
 	return status;
 }
 
