@@ -5,7 +5,7 @@
 #
 #   bench/encoder.sh [rows]          default 1000000; RUNS (3) are interleaved, the best of each counts
 #
-# PYTHON names an interpreter that has numpy, pandas (or none: then arrays are used) and scikit-learn; the
+# PYTHON names an interpreter that has numpy, pandas and scikit-learn; the
 # comparison is skipped without it.
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
