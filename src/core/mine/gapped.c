@@ -200,6 +200,7 @@ pass(Search *x, Frame *f, const Frame *parent, uint32_t c)
 static BmStatus
 layout(Search *x, Frame *f)
 {
+	uint32_t least = bmc_sink_least(x->sink, (uint32_t) x->depth + 1);
 	size_t groups = 0, ends = 0;
 
 	f->token = bmc_stack_take(&x->stack, x->ntouched, sizeof(uint32_t));
@@ -210,7 +211,7 @@ layout(Search *x, Frame *f)
 		uint32_t token = x->touched[t];
 
 		x->counter[token].child = BM_NONE;
-		if (x->counter[token].support >= x->sink->min_support)
+		if (x->counter[token].support >= least)
 			f->token[f->n++] = token;
 	}
 	bmc_sort_ids(f->token, f->n);
@@ -301,11 +302,11 @@ step(Search *x)
 	uint32_t support = (uint32_t) (f->group[c + 1] - f->group[c]);
 	BmStatus status;
 
-	if (support < x->sink->min_support)
+	if (support < bmc_sink_least(x->sink, (uint32_t) x->depth))
 		return BM_OK;
 	x->prefix[x->depth - 1] = f->token[c];
 	status = bmc_sink_put(x->sink, x->prefix, (uint32_t) x->depth, support);
-	if (status != BM_OK)
+	if (status != BM_OK || !bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, support))
 		return status;
 	if (x->depth >= x->sink->deepest)
 	{

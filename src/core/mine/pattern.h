@@ -230,6 +230,7 @@ typedef struct BmPatternSink
 	BmPatternKind kind;   /* what the miner looks for */
 	size_t top;           /* 0: all */
 	uint32_t min_support; /* what a pattern needs now: the options', or the k-th best of top */
+	uint32_t longest;     /* of min_support itself no longer pattern is wanted: the k-th best's length */
 	uint32_t deepest;     /* the search ends at this length */
 	bool cut;             /* and did so where longer patterns may be */
 	size_t live;          /* tokens that the heap refers to */
@@ -238,6 +239,17 @@ typedef struct BmPatternSink
 extern void bmc_sink_init(BmPatternSink *sink, BmPatterns *out, const BmMineOptions *options);
 extern BmStatus bmc_sink_put(BmPatternSink *sink, const uint32_t *token, uint32_t length,
 							 uint32_t support);
+
+/* The support that a pattern of at least length items needs now to be wanted. */
+static inline uint32_t
+bmc_sink_least(const BmPatternSink *sink, uint32_t length)
+{
+	return sink->min_support + (length > sink->longest);
+}
+
+/* Can a longer pattern that begins with token (length), and has at most this support, be wanted? */
+extern bool bmc_sink_admits(const BmPatternSink *sink, const uint32_t *token, uint32_t length,
+							uint32_t support);
 
 /* All or closed patterns: one item an element, no limits (prefixspan.c). */
 extern BmStatus bmc_prefixspan(BmPatternSink *sink, const BmPatternDb *db, BmMem *mem,
