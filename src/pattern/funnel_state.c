@@ -229,7 +229,8 @@ accumulate_array(FunctionCallInfo fcinfo, int options_arg, int steps_arg)
 						errmsg("the array of a funnel's steps must not be null"),
 						errhint("A step may be null: it is then false.")));
 	word = conditions_word(PG_GETARG_ARRAYTYPE_P(steps_arg), &conditions);
-	return add_event(fcinfo, &call_arguments(fcinfo, options_arg, conditions, 0, false)->config, word);
+	return add_event(fcinfo, &call_arguments(fcinfo, options_arg, conditions, 0, false)->config,
+					 word);
 }
 
 /* Steps as names, of which the event's is one, or several, or none. Bytes are compared. */

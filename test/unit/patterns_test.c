@@ -696,9 +696,8 @@ dense_db(BmPatternDb *db, int round, bool sets, BmMem *mem)
 	for (size_t i = 0; i < DENSE_N * DENSE_L; i++)
 		item[i] = round == 0 ? i % DENSE_L % DENSE_K : bmc_rng_below(&rng, DENSE_K);
 	CHECK_INT(bmc_pattern_db_build(
-				  db,
-				  &(BmSequenceSet){DENSE_N, DENSE_K, start, sets ? element : NULL, item, NULL}, 1,
-				  NULL, mem, NULL),
+				  db, &(BmSequenceSet){DENSE_N, DENSE_K, start, sets ? element : NULL, item, NULL},
+				  1, NULL, mem, NULL),
 			  BM_OK);
 }
 

@@ -65,12 +65,6 @@ poll(Search *x)
 	return bmc_stop(x->stop) ? BM_ESTOP : BM_OK;
 }
 
-static inline size_t
-element_at(const BmPatternDb *db, size_t e)
-{
-	return db->element ? db->element[e] : e;
-}
-
 /* A stamp that no counter has. */
 static uint32_t
 next_stamp(Search *x)
@@ -129,14 +123,14 @@ extend(Search *x, Frame *f, uint32_t s, const BmEnd *end, size_t n, uint32_t las
 	(void) next_stamp(x);
 	while (bmc_sweep_next(&w, &at))
 	{
-		size_t stop = element_at(db, (size_t) at.end + 1);
+		size_t stop = bmc_element_at(db, (size_t) at.end + 1);
 
-		for (size_t i = element_at(db, at.end); i < stop; i++)
+		for (size_t i = bmc_element_at(db, at.end); i < stop; i++)
 			if (f)
 				fill_token(x, f, BM_TOKEN(db->item[i], 0), s, at);
 			else
 				count_token(x, BM_TOKEN(db->item[i], 0));
-		x->work += (double) (stop - element_at(db, at.end));
+		x->work += (double) (stop - bmc_element_at(db, at.end));
 	}
 	for (size_t e = 0; db->element && e < n; e++)
 		for (size_t i = db->element[(size_t) end[e].end + 1]; i-- > db->element[end[e].end];)
@@ -160,7 +154,7 @@ begin(Search *x, Frame *f, uint32_t s)
 
 	(void) next_stamp(x);
 	for (size_t e = db->start[s]; e < db->start[s + 1]; e++)
-		for (size_t i = element_at(db, e); i < element_at(db, e + 1); i++)
+		for (size_t i = bmc_element_at(db, e); i < bmc_element_at(db, e + 1); i++)
 		{
 			uint32_t token = BM_TOKEN(db->item[i], 0);
 

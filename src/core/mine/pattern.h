@@ -213,6 +213,13 @@ extern BmStatus bmc_adjust_bh(double *adjusted, const double *p, size_t n, BmMem
 /* Ascending, in place. */
 extern void bmc_sort_ids(uint32_t *a, size_t n);
 
+/* Where the items of element e begin, and those of the one before end. */
+static inline size_t
+bmc_element_at(const BmPatternDb *db, size_t e)
+{
+	return db->element ? db->element[e] : e;
+}
+
 /* Does element e of db contain the n ids of token, which ascend? */
 extern bool bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t *token,
 								 uint32_t n);
@@ -230,10 +237,11 @@ typedef struct BmPatternSink
 	BmPatternKind kind;   /* what the miner looks for */
 	size_t top;           /* 0: all */
 	uint32_t min_support; /* what a pattern needs now: the options', or the k-th best of top */
-	uint32_t longest;     /* of min_support itself no longer pattern is wanted: the k-th best's length */
-	uint32_t deepest;     /* the search ends at this length */
-	bool cut;             /* and did so where longer patterns may be */
-	size_t live;          /* tokens that the heap refers to */
+	uint32_t
+		longest; /* of min_support itself no longer pattern is wanted: the k-th best's length */
+	uint32_t deepest; /* the search ends at this length */
+	bool cut;         /* and did so where longer patterns may be */
+	size_t live;      /* tokens that the heap refers to */
 } BmPatternSink;
 
 extern void bmc_sink_init(BmPatternSink *sink, BmPatterns *out, const BmMineOptions *options);

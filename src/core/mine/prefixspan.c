@@ -512,9 +512,9 @@ step(Search *x)
 		   bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, most);
 	if (x->depth >= x->sink->deepest)
 	{
-		x->sink->cut = x->sink->cut || down ||
-					   (!f->occ && bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth,
-												   f->d.support[i]));
+		x->sink->cut =
+			x->sink->cut || down ||
+			(!f->occ && bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, f->d.support[i]));
 		down = false;
 	}
 	if (down && n == 1 && !x->closed && !f->again[x->kept[0]])
