@@ -237,11 +237,10 @@ typedef struct BmPatternSink
 	BmPatternKind kind;   /* what the miner looks for */
 	size_t top;           /* 0: all */
 	uint32_t min_support; /* what a pattern needs now: the options', or the k-th best of top */
-	uint32_t
-		longest; /* of min_support itself no longer pattern is wanted: the k-th best's length */
-	uint32_t deepest; /* the search ends at this length */
-	bool cut;         /* and did so where longer patterns may be */
-	size_t live;      /* tokens that the heap refers to */
+	uint32_t longest;     /* of just min_support none longer is: the length of the k-th best */
+	uint32_t deepest;     /* the search ends at this length */
+	bool cut;             /* and did so where longer patterns may be */
+	size_t live;          /* tokens that the heap refers to */
 } BmPatternSink;
 
 extern void bmc_sink_init(BmPatternSink *sink, BmPatterns *out, const BmMineOptions *options);
