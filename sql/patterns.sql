@@ -184,3 +184,18 @@ SELECT * FROM behav_match_pattern('p_shop', '{shoe,socks}');
 SELECT behav_drop_source(s) FROM unnest('{p_shop,p_planted,p_big,p_sessions}'::text[]) s;
 DROP FUNCTION p_contains(text[], text[]);
 DROP TABLE p_random, p_all, p_visits, p_events, p_planted, p_big, p_sessions;
+
+-- few users with equal long histories: the k best are the shortest, at once, where all of them are too many
+CREATE TABLE rounds AS SELECT u AS user_id, (i % 7)::text AS item_id, timestamptz '2024-01-01' + i * interval '1 hour' AS ts FROM generate_series(1, 5) u, generate_series(0, 39) i;
+SELECT name FROM behav_source('rounds', 'rounds');
+SET statement_timeout = '20s';
+SELECT pattern, support FROM behav_patterns('rounds', 2, 'all', 8, '{"details": false}') OFFSET 6;
+SELECT length, support FROM behav_patterns('rounds', 2, 'closed', 5, '{"details": false}');
+SELECT pattern, support FROM behav_patterns('rounds', 2, 'all', 2, '{"details": false, "min_length": 5, "max_gap": 20}');
+SELECT pattern, support FROM behav_patterns('rounds', 2, 'all', 2, '{"details": false, "element": "time", "include": ["6"]}');
+\set VERBOSITY sqlstate
+SELECT count(*) FROM behav_patterns('rounds', 2, options => '{"max_patterns": 100000}');
+\set VERBOSITY default
+RESET statement_timeout;
+DROP TABLE rounds;
+SELECT behav_drop_source('rounds');

@@ -107,9 +107,11 @@ FROM (SELECT round(max(n / support)) AS session_baskets FROM behav_itemsets('sim
 INSERT INTO carts SELECT 100 + g, (SELECT array_agg('x' || x) FROM generate_series(1, 60) x) FROM generate_series(1, 30) g;
 SELECT count(*) FROM behav_itemsets_arrays('carts', 'items', 2, options => '{"max_basket": 50}');
 SELECT count(*) FROM behav_itemsets_arrays('carts', 'items', 2, 'closed');
-SELECT count(*), max(cardinality(itemset)) FROM behav_itemsets_arrays('carts', 'items', 2, options => '{"max_rows": 1000}');
+SELECT count(*) FROM behav_itemsets_arrays('carts', 'items', 2, options => '{"max_rows": 1000}');
+SELECT count(*) FROM behav_itemsets_arrays('carts', 'items', 2, k => 1000, options => '{"max_rows": 999}');
 SELECT count(*), max(cardinality(itemset)) FROM behav_itemsets_arrays('carts', 'items', 2, k => 1000);
 SELECT count(*) FROM behav_rules_arrays('carts', 'items', 2, 0.5, options => '{"max_lhs": 1, "max_rows": 100}');
+SELECT count(*) FROM behav_rules_arrays('carts', 'items', 2, 0.5, options => '{"max_lhs": 1}');
 
 -- errors
 CREATE TABLE no_carts (b int, i int);

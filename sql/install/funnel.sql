@@ -159,6 +159,12 @@ AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_names' LANGUAGE C IMMUTABLE PARA
 COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, text, text[]) IS
 'Transition of the funnel aggregates with steps as names of events. Example: SELECT behav_funnel_level(ts, ''1 day'', event, ARRAY[''view'', ''purchase'']) FROM events';
 CREATE FUNCTION @extschema@.behav_funnel_state_accum(
+	@extschema@.behav_funnel_state, timestamptz, interval, text, text)
+RETURNS @extschema@.behav_funnel_state
+AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_literal' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.behav_funnel_state_accum(@extschema@.behav_funnel_state, timestamptz, interval, text, text) IS
+'Transition of the funnel aggregates with steps as the text of an array of names. Example: SELECT behav_funnel_level(ts, ''1 day'', event, ''{view,purchase}'') FROM events';
+CREATE FUNCTION @extschema@.behav_funnel_state_accum(
 	@extschema@.behav_funnel_state, timestamptz, interval, text, text, text[])
 RETURNS @extschema@.behav_funnel_state
 AS 'MODULE_PATHNAME', 'behav_funnel_state_accum_names_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -278,6 +284,13 @@ CREATE AGGREGATE @extschema@.behav_funnel_level(
 COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text[]) IS
 'How many steps of the funnel a user did, steps as names of events. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_level(
+	ts timestamptz, within interval, event text, steps text) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_level, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_level(timestamptz, interval, text, text) IS
+'How many steps of the funnel a user did, steps as the text of an array of names, for a literal without a type. Example: SELECT user_id, behav_funnel_level(ts, ''1 day'', event, ''{view,cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_level(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
 	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
@@ -326,6 +339,13 @@ CREATE AGGREGATE @extschema@.behav_funnel_times(
 	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text[]) IS
 'When a user did each step of the deepest chain, steps as names of events. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_times(
+	ts timestamptz, within interval, event text, steps text) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_times, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_times(timestamptz, interval, text, text) IS
+'When a user did each step of the deepest chain, steps as the text of an array of names, for a literal without a type. Example: SELECT user_id, behav_funnel_times(ts, ''1 day'', event, ''{view,cart,purchase}'') FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_times(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
 	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
@@ -376,6 +396,13 @@ CREATE AGGREGATE @extschema@.behav_funnel_agg(
 COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text[]) IS
 'A user''s events as a state to store and to merge later, steps as names of events. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event, ARRAY[''view'', ''cart'', ''purchase'']) FROM events GROUP BY user_id';
 CREATE AGGREGATE @extschema@.behav_funnel_agg(
+	ts timestamptz, within interval, event text, steps text) (
+	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
+	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
+	FINALFUNC = @extschema@.behav_funnel_state_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.behav_funnel_agg(timestamptz, interval, text, text) IS
+'A user''s events as a state to store and to merge later, steps as the text of an array of names, for a literal without a type. Example: SELECT user_id, behav_funnel_agg(ts, ''1 day'', event, ''{view,cart,purchase}'') FROM events GROUP BY user_id';
+CREATE AGGREGATE @extschema@.behav_funnel_agg(
 	ts timestamptz, within interval, options text, event text, steps text[]) (
 	SFUNC = @extschema@.behav_funnel_state_accum, STYPE = @extschema@.behav_funnel_state, SSPACE = 2048,
 	COMBINEFUNC = @extschema@.behav_funnel_state_combine,
@@ -400,12 +427,12 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'behav_funnel' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.behav_funnel(text, text[], interval, name, timestamptz, timestamptz, jsonb) IS
 'How many users of a source did each step, steps as names of behaviours: conversion from the first and the previous step, drop-off, median seconds from the previous and the first step, for each value of a breakdown. Example: SELECT * FROM behav_funnel(''shop'', ARRAY[''view'', ''cart'', ''purchase''], ''1 day'')';
-CREATE FUNCTION @extschema@.behav_funnel(
+CREATE FUNCTION @extschema@.behav_funnel_conditions(
 	source text, steps jsonb, within interval = '14 days', breakdown name = NULL,
 	since timestamptz = NULL, until timestamptz = NULL, options jsonb = '{}')
 RETURNS TABLE (
 	breakdown_value text, step int, name text, users bigint, conversion float8,
 	conversion_previous float8, drop_off bigint, median_seconds float8, median_seconds_total float8)
-AS 'MODULE_PATHNAME', 'behav_funnel_jsonb' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_funnel(text, jsonb, interval, name, timestamptz, timestamptz, jsonb) IS
-'The same with steps as conditions: names, or objects of column and value. Example: SELECT * FROM behav_funnel(''shop'', ''["view", {"event": "purchase", "category": ["shoes", "boots"]}]''::jsonb, ''1 day'')';
+AS 'MODULE_PATHNAME', 'behav_funnel_conditions' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_funnel_conditions(text, jsonb, interval, name, timestamptz, timestamptz, jsonb) IS
+'How many users of a source did each step, as behav_funnel, with steps as conditions: names, or objects of column and value. Example: SELECT * FROM behav_funnel_conditions(''shop'', ''["view", {"event": "purchase", "category": ["shoes", "boots"]}]'', ''1 day'')';

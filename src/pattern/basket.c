@@ -32,7 +32,7 @@ const BmOptionSpec bm_basket_options[] = {
 	{"max_basket", BM_OPT_INT, OPT(max_basket), "0", 0, 1000000000, NULL,
 	 "Leave out baskets with more items; 0: none. A notice tells how many."},
 	{"max_rows", BM_OPT_INT, OPT(max_rows), "1000000", 1, 100000000, NULL,
-	 "Return at most so many rows, the best ones; a warning tells when there are more."},
+	 "More rows than this are an error, never a shorter answer."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 /* ---- collecting ---- */

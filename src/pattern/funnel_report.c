@@ -464,10 +464,10 @@ behav_funnel(PG_FUNCTION_ARGS)
 	return report(fcinfo, false);
 }
 
-/* behav_funnel(source, steps jsonb, within, breakdown, since, until, options) */
-BM_FUNCTION(behav_funnel_jsonb);
+/* behav_funnel_conditions(source, steps jsonb, within, breakdown, since, until, options) */
+BM_FUNCTION(behav_funnel_conditions);
 Datum
-behav_funnel_jsonb(PG_FUNCTION_ARGS)
+behav_funnel_conditions(PG_FUNCTION_ARGS)
 {
 	return report(fcinfo, true);
 }

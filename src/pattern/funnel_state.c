@@ -10,6 +10,8 @@
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
 /*
@@ -106,15 +108,18 @@ copy_bytes(const struct varlena *v)
 	return v ? memcpy(palloc(size), v, size) : NULL;
 }
 
-/* The steps' names of the cached array. */
+/* The steps' names of the cached array, or of the literal of one, as '{view,cart}'. */
 static void
-read_names(FunnelCache *cache)
+read_names(FunnelCache *cache, bool literal)
 {
 	ArrayType *array = (ArrayType *) cache->names;
 	Datum *values;
 	bool *nulls;
 	int n;
 
+	if (literal)
+		array = DatumGetArrayTypeP(OidInputFunctionCall(
+			F_ARRAY_IN, text_to_cstring((const text *) cache->names), TEXTOID, -1));
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
 	if (ARR_NDIM(array) > 1 || n > BM_MAX_STEPS || n == 0)
 		ereport(ERROR,
@@ -133,7 +138,7 @@ read_names(FunnelCache *cache)
 
 static FunnelCache *
 new_cache(FmgrInfo *flinfo, const Interval *within, const struct varlena *options, int conditions,
-		  const struct varlena *names)
+		  const struct varlena *names, bool literal)
 {
 	MemoryContext context =
 		AllocSetContextCreate(flinfo->fn_mcxt, "funnel arguments", ALLOCSET_SMALL_SIZES);
@@ -146,16 +151,17 @@ new_cache(FmgrInfo *flinfo, const Interval *within, const struct varlena *option
 	cache->names = copy_bytes(names);
 	cache->conditions = conditions;
 	if (names)
-		read_names(cache);
+		read_names(cache, literal);
 	bm_funnel_config(&cache->config, cache->conditions, bm_interval_micros(within, "within"),
 					 options ? text_to_cstring((const text *) options) : NULL);
 	MemoryContextSwitchTo(old);
 	return cache;
 }
 
-/* Window (argument 2), options (their argument, or 0), names of steps (theirs, or 0). */
+/* Window (argument 2), options (their argument, or 0), names of steps (theirs, or 0; as a literal). */
 static inline const FunnelCache *
-call_arguments(FunctionCallInfo fcinfo, int options_arg, int conditions, int names_arg)
+call_arguments(FunctionCallInfo fcinfo, int options_arg, int conditions, int names_arg,
+			   bool literal)
 {
 	FunnelCache *cache = fcinfo->flinfo->fn_extra;
 	struct varlena *options = NULL, *names = NULL;
@@ -171,7 +177,8 @@ call_arguments(FunctionCallInfo fcinfo, int options_arg, int conditions, int nam
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"steps\" must not be null")));
 	if (names_arg)
-		names = (struct varlena *) PG_GETARG_ARRAYTYPE_P(names_arg);
+		names = literal ? (struct varlena *) PG_GETARG_TEXT_PP(names_arg)
+						: (struct varlena *) PG_GETARG_ARRAYTYPE_P(names_arg);
 	if (likely(cache && cache->within.time == within->time && cache->within.day == within->day &&
 			   cache->within.month == within->month &&
 			   (names_arg || cache->conditions == conditions) &&
@@ -180,7 +187,7 @@ call_arguments(FunctionCallInfo fcinfo, int options_arg, int conditions, int nam
 	fcinfo->flinfo->fn_extra = NULL;
 	if (cache)
 		MemoryContextDelete(cache->context);
-	cache = new_cache(fcinfo->flinfo, within, options, conditions, names);
+	cache = new_cache(fcinfo->flinfo, within, options, conditions, names, literal);
 	fcinfo->flinfo->fn_extra = cache;
 	return cache;
 }
@@ -222,14 +229,15 @@ accumulate_array(FunctionCallInfo fcinfo, int options_arg, int steps_arg)
 						errmsg("the array of a funnel's steps must not be null"),
 						errhint("A step may be null: it is then false.")));
 	word = conditions_word(PG_GETARG_ARRAYTYPE_P(steps_arg), &conditions);
-	return add_event(fcinfo, &call_arguments(fcinfo, options_arg, conditions, 0)->config, word);
+	return add_event(fcinfo, &call_arguments(fcinfo, options_arg, conditions, 0, false)->config,
+					 word);
 }
 
 /* Steps as names, of which the event's is one, or several, or none. Bytes are compared. */
 static Datum
-accumulate_names(FunctionCallInfo fcinfo, int options_arg, int event_arg)
+accumulate_names(FunctionCallInfo fcinfo, int options_arg, int event_arg, bool literal)
 {
-	const FunnelCache *cache = call_arguments(fcinfo, options_arg, 0, event_arg + 1);
+	const FunnelCache *cache = call_arguments(fcinfo, options_arg, 0, event_arg + 1, literal);
 	uint64 word = BM_FUNNEL_NOTHING;
 
 	if (!PG_ARGISNULL(event_arg))
@@ -272,7 +280,7 @@ behav_funnel_state_accum_steps(PG_FUNCTION_ARGS)
 	for (int c = 0; c < conditions; c++)
 		if (!PG_ARGISNULL(3 + c) && PG_GETARG_BOOL(3 + c))
 			word ^= bmc_funnel_bit(c);
-	return add_event(fcinfo, &call_arguments(fcinfo, 0, conditions, 0)->config, word);
+	return add_event(fcinfo, &call_arguments(fcinfo, 0, conditions, 0, false)->config, word);
 }
 
 /* (state, ts, within, event, names of steps) */
@@ -280,7 +288,15 @@ BM_FUNCTION(behav_funnel_state_accum_names);
 Datum
 behav_funnel_state_accum_names(PG_FUNCTION_ARGS)
 {
-	return accumulate_names(fcinfo, 0, 3);
+	return accumulate_names(fcinfo, 0, 3, false);
+}
+
+/* (state, ts, within, event, names as a literal): '{view,cart}' without a type would fit two others. */
+BM_FUNCTION(behav_funnel_state_accum_literal);
+Datum
+behav_funnel_state_accum_literal(PG_FUNCTION_ARGS)
+{
+	return accumulate_names(fcinfo, 0, 3, true);
 }
 
 /* (state, ts, within, options, event, names of steps) */
@@ -288,7 +304,7 @@ BM_FUNCTION(behav_funnel_state_accum_names_options);
 Datum
 behav_funnel_state_accum_names_options(PG_FUNCTION_ARGS)
 {
-	return accumulate_names(fcinfo, 3, 4);
+	return accumulate_names(fcinfo, 3, 4, false);
 }
 
 /* ---- answers ---- */

@@ -38,21 +38,24 @@ kind_argument(FunctionCallInfo fcinfo, int i)
 			 near ? errhint("Perhaps you meant \"%s\".", near) : 0));
 }
 
-/* One row more than may be returned was asked for: it goes, with a word on what is left out. */
+/* One row more than may be returned was asked for: a shorter answer would look like a whole one. */
 static void
-tell_cut(const BmBaskets *b, BmItemsets *s)
+check_rows(const BmBaskets *b, const BmItemsets *s)
 {
+	uint32_t next;
+
 	if (s->n <= (size_t) b->o.max_rows)
 		return;
-	s->n = b->o.max_rows;
-	ereport(
-		WARNING,
-		(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		 errmsg("only the %d best itemsets are returned", b->o.max_rows),
-		 errdetail("There are more; the next one lies in %u of %zu baskets, min_support is %u.",
-				   s->count[s->n], b->n, b->min_support),
-		 errhint("Raise min_support, set k or the option max_length, ask for kind => 'closed', or "
-				 "raise the option max_rows.")));
+	next = s->count[b->o.max_rows];
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("%s has more than %d itemsets", b->what, b->o.max_rows),
+			 errdetail("The best %d lie in at least %u of %zu baskets each, and so does the next; "
+					   "min_support is %u.",
+					   b->o.max_rows, next, b->n, b->min_support),
+			 errhint("Raise min_support above %u, set k or the option max_length, ask for kind => "
+					 "'closed', or raise the option max_rows.",
+					 next)));
 }
 
 static void
@@ -103,7 +106,7 @@ itemsets(FunctionCallInfo fcinfo, BmBasketInput input)
 		o.top = (size_t) b->o.max_rows + 1;
 	bm_baskets_check(b, bmc_itemsets_mine(&s, &b->sparse, &o, &b->mem, &b->watch.stop),
 					 psprintf("find the itemsets of %s", b->what), smaller);
-	tell_cut(b, &s);
+	check_rows(b, &s);
 	put_rows(fcinfo, b, &s);
 	bm_baskets_end(b);
 	return (Datum) 0;

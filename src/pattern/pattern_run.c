@@ -156,9 +156,9 @@ bm_pattern_check(BmStatus status, const BmPatternRun *run, const char *rows)
 				 errmsg("%s has more than %d %s", run->in.what, o->max_patterns, rows),
 				 errdetail("They are contained in at least %u of %zu %s.", run->min_support,
 						   run->in.set.n, run->in.unit),
-				 errhint("Raise \"min_support\", ask for the best with \"k\", set the option "
-						 "\"max_length\", \"max_gap\" or \"max_window\", or raise the option "
-						 "\"max_patterns\".")));
+				 errhint("Raise \"min_support\", set the option \"max_length\", \"max_gap\" or "
+						 "\"max_window\", ask behav_patterns for the best with \"k\", or raise the "
+						 "option \"max_patterns\".")));
 	if (status == BM_ENOMEM)
 		bm_check(status, psprintf("mine the patterns of %s", run->in.what),
 				 psprintf("%zu patterns were found so far, contained in at least %u of %zu %s.",

@@ -131,7 +131,7 @@ put_rows(FunctionCallInfo fcinfo, const BmBaskets *b, const BmItemsets *s, const
 		AllocSetContextCreate(b->context, "behavmine rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	for (size_t i = 0; i < r->n && i < (size_t) b->o.max_rows; i++)
+	for (size_t i = 0; i < r->n; i++)
 	{
 		put_rule(fcinfo, b, s, r, i);
 		if (i % ROWS_PER_RESET == 0)
@@ -143,22 +143,22 @@ put_rows(FunctionCallInfo fcinfo, const BmBaskets *b, const BmItemsets *s, const
 	MemoryContextSwitchTo(old);
 }
 
-/* What is not among the rows: rules beyond the cap, and those with nothing on the left. */
+/* What is not among the rows: rules with nothing on the left. More rules than the cap are an error. */
 static void
-tell_cut(const BmBaskets *b, const BmRules *r)
+check_rows(const BmBaskets *b, const BmRules *r)
 {
+	if (r->n > (size_t) b->o.max_rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s has more than %d rules", b->what, b->o.max_rows),
+				 errdetail("There are %zu.", r->n),
+				 errhint("Raise min_support, min_confidence or min_lift, or raise the option "
+						 "max_rows.")));
 	if (r->no_lhs > 0)
 		ereport(NOTICE, (errmsg("not returned: %zu %s with an empty left side", r->no_lhs,
 								r->no_lhs == 1 ? "rule" : "rules"),
 						 errdetail("As many items lie in enough baskets to reach min_confidence by "
 								   "themselves.")));
-	if (r->n > (size_t) b->o.max_rows)
-		ereport(WARNING,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("only %d of %zu rules are returned, the most confident ones", b->o.max_rows,
-						r->n),
-				 errhint("Raise min_support, min_confidence or min_lift, or raise the option "
-						 "max_rows.")));
 }
 
 static void
@@ -215,7 +215,7 @@ rules(FunctionCallInfo fcinfo, BmBasketInput input)
 	mine_itemsets(b, &s, &o);
 	bm_baskets_check(b, bmc_rules_make(&r, &s, &o, &b->mem, &b->watch.stop),
 					 psprintf("make the rules of %s", b->what), smaller);
-	tell_cut(b, &r);
+	check_rows(b, &r);
 	put_rows(fcinfo, b, &s, &r);
 	bm_baskets_end(b);
 	return (Datum) 0;

@@ -169,8 +169,9 @@ check_header(const BmFlat *s, const BmFlatKind *kind)
 	if (s->version > kind->version)
 		raise_newer(kind, s->version);
 	room = (VARSIZE(s) - sizeof(BmFlat)) / sizeof(uint64);
-	if (!shape_fits(s, kind) || s->config_words > room ||
-		(Size) s->n > (room - s->config_words) / s->words)
+	/* a division costs more than all of this: n is compared first, so that nothing overflows */
+	if (!shape_fits(s, kind) || s->config_words > room || (Size) s->n > room ||
+		(Size) s->n * s->words > room - s->config_words)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("a value of type %s is damaged", kind->type),
@@ -241,28 +242,59 @@ bm_flat_sort(BmFlat *s)
 	bm_flat_settle(s, s->n);
 }
 
+/*
+ * Two sorted lists, as from two workers, are worth merging at once: they are copied anyway, and nothing
+ * is left to sort. A short one waits for the sort at the end, else many of them cost n each.
+ */
+static bool
+worth_merging(const BmFlat *a, const BmFlat *b)
+{
+	return (a->flags & b->flags & BM_FLAT_SORTED) && b->n >= a->n / 4 &&
+		   (int64) bm_flat_entries(b)[0] <= a->last;
+}
+
+static void
+merge_entries(BmFlat *a, const BmFlat *b)
+{
+	BmWatch watch;
+
+	bm_watch_init(&watch, 0);
+	bm_check(bmc_entries_merge(bm_flat_entries(a), a->n, bm_flat_entries(b), b->n, a->words,
+							   &watch.stop),
+			 "merge the events of one group", NULL);
+	bm_flat_settle(a, a->n + b->n);
+}
+
+/* Entries of b behind those of a. */
+static void
+append_entries(BmFlat *a, const BmFlat *b)
+{
+	uint64 *end = bm_flat_entries(a) + (Size) a->n * a->words;
+
+	memcpy(end, bm_flat_entries(b), sizeof(uint64) * a->words * (Size) b->n);
+	if (!(b->flags & BM_FLAT_SORTED) || (a->n > 0 && !bmc_entry_le(end - a->words, end, a->words)))
+		a->flags &= ~BM_FLAT_SORTED;
+	a->n += b->n;
+	a->last = b->last;
+}
+
 BmFlat *
 bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind)
 {
-	int64 n = a->n;
-	uint64 *end;
-
 	if (a->config_words != b->config_words || a->config_hash != b->config_hash ||
 		memcmp(bm_flat_config(a), bm_flat_config(b), sizeof(uint64) * a->config_words) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("states of type %s differ in %s", kind->type, kind->config),
 				 errhint("Combine only states that were made with the same %s.", kind->config)));
-	a = bm_flat_grow(a, b->n);
-	end = bm_flat_entries(a) + (Size) n * a->words;
-	memcpy(end, bm_flat_entries(b), sizeof(uint64) * a->words * (Size) b->n);
-	a->n += b->n;
 	a->ignored += b->ignored;
-	if (b->n > 0)
-		a->last = b->last;
-	if (b->n > 0 &&
-		(!(b->flags & BM_FLAT_SORTED) || (n > 0 && !bmc_entry_le(end - a->words, end, a->words))))
-		a->flags &= ~BM_FLAT_SORTED;
+	if (b->n == 0)
+		return a;
+	a = bm_flat_grow(a, b->n);
+	if (a->n > 0 && worth_merging(a, b))
+		merge_entries(a, b);
+	else
+		append_entries(a, b);
 	return a;
 }
 

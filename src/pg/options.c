@@ -239,6 +239,8 @@ static void
 raise_unknown(const char *key, const char **names, int n, const char *what)
 {
 	const char *nearest = bm_nearest(key, names, n);
+	/* those of a mining function are all in the detail; behav_options knows what is trained */
+	bool trained = strncmp(what, "algorithm ", 10) == 0 || strcmp(what, "training") == 0;
 	StringInfoData list;
 
 	initStringInfo(&list);
@@ -248,8 +250,9 @@ raise_unknown(const char *key, const char **names, int n, const char *what)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown option \"%s\" of %s", key, what),
 			 n ? errdetail("Its options are %s.", list.data) : errdetail("It has no options."),
-			 nearest ? errhint("Perhaps you meant \"%s\".", nearest)
-					 : errhint("SELECT * FROM behav_options('<algorithm>') describes them.")));
+			 nearest   ? errhint("Perhaps you meant \"%s\".", nearest)
+			 : trained ? errhint("SELECT * FROM behav_options('<algorithm>') describes them.")
+					   : 0));
 }
 
 void

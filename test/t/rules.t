@@ -106,7 +106,7 @@ stops "rules of huge baskets" "$UNBOUND; SELECT count(*) FROM behav_rules_rows('
 like "$(sql_error "SELECT count(*) FROM behav_rules_rows('worst', 'b', 'i', 2)" | head -1)" "^54000: .*more than 10000000 itemsets" "rules of huge baskets: give up at the cap"
 like "$(sql_error "SET behavmine.max_memory = '64MB'; SELECT count(*) FROM behav_rules_rows('worst', 'b', 'i', 2)")" "^53400(.|\n)*behavmine.max_memory" "or at behavmine.max_memory"
 like "$(PGOPTIONS= psql -XqAt -c "SELECT count(*) FROM behav_itemsets_rows('worst', 'b', 'i', 2, options => '{\"max_rows\": 10000}')" 2>&1 | tr '\n' ' ')" \
-	"WARNING:  only the 10000 best.*HINT:  Raise min_support.* 10000 *$" "itemsets of huge baskets: the best 10,000 and a warning"
+	"ERROR:  .* has more than 10000 itemsets.*HINT:  Raise min_support" "itemsets of huge baskets: stop at the cap and say what to raise"
 like "$(PGOPTIONS= psql -XqAt -c "SELECT count(*) FROM behav_rules_rows('worst', 'b', 'i', 2, options => '{\"max_basket\": 50}')" 2>&1 | tr '\n' ' ')" \
 	"40 baskets of more than 50 items.*has no baskets" "with max_basket they are left out"
 done_testing

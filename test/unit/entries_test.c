@@ -69,6 +69,24 @@ check_sort(size_t n, size_t words, Shape shape, BmRng *rng)
 	free(from), free(to), free(want), free(scratch);
 }
 
+/* Two sorted lists of a random division merged: the sorted whole. */
+static void
+check_merge(size_t n, size_t words, Shape shape, BmRng *rng)
+{
+	size_t bytes = n * words * 8, m = bmc_rng_below(rng, (uint32_t) n + 1);
+	uint64_t *from = malloc(bytes + 1), *to = malloc(bytes + 1), *want = malloc(bytes + 1),
+			 *scratch = malloc(2 * bytes + 1);
+
+	fill(from, n, words, shape, rng);
+	CHECK_INT(bmc_entries_sort(want, from, n, words, scratch, NULL), BM_OK);
+	CHECK_INT(bmc_entries_sort(to, from, n - m, words, scratch, NULL), BM_OK);
+	memcpy(scratch, from + (n - m) * words, m * words * 8);
+	CHECK_INT(bmc_entries_sort(from, scratch, m, words, scratch + m * words, NULL), BM_OK);
+	CHECK_INT(bmc_entries_merge(to, n - m, from, m, words, NULL), BM_OK);
+	CHECK(n == 0 || memcmp(to, want, bytes) == 0);
+	free(from), free(to), free(want), free(scratch);
+}
+
 static bool
 stop_later(void *arg)
 {
@@ -85,6 +103,11 @@ main(void)
 	for (size_t n = 0; n <= 200; n++)
 		for (int shape = 0; shape < SHAPES; shape++)
 			check_sort(n, 1 + bmc_rng_below(&rng, BM_MAX_ENTRY_WORDS), shape, &rng);
+	CASE("two lists merged in place are the sorted whole");
+	for (size_t n = 0; n <= 120; n++)
+		for (int shape = 0; shape < SHAPES; shape++)
+			check_merge(n, 1 + bmc_rng_below(&rng, 3), shape, &rng);
+	check_merge(300000, 2, RANDOM, &rng);
 	CASE("long lists: merges and radix passes");
 	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
 		for (int shape = 0; shape < SHAPES; shape++)

@@ -364,6 +364,14 @@ equal_baskets(void)
 		CHECK_INT(bmc_itemset_length(&got, o.top - 1), 3);
 		CHECK_INT(got.item[got.start[o.top - 1] + 2], 2);
 		bmc_itemsets_free(&got);
+		o.min_length = 20; /* 60 over 20 of them are as good: the first by their codes */
+		o.top = 5;
+		CHECK_INT(bmc_itemsets_mine(&got, &b, &o, mem, NULL), BM_OK);
+		CHECK_INT(got.n, o.top);
+		for (uint32_t i = 0; i < 5; i++)
+			for (uint32_t k = 0; k < 20; k++)
+				CHECK_INT(got.item[got.start[i] + k], k < 19 ? k : 19 + i);
+		bmc_itemsets_free(&got);
 		for (int kind = BM_ITEMSETS_CLOSED; kind <= BM_ITEMSETS_MAXIMAL; kind++)
 		{
 			o.kind = (BmItemsetKind) kind;

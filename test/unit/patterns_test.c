@@ -640,6 +640,138 @@ test_miners_agree(void)
 	CHECK_INT(h.live, 0);
 }
 
+static bool
+stop_after(void *arg)
+{
+	return --*(int *) arg < 0;
+}
+
+/* The k best of db are the first of all that oracle finds, within a budget of work. */
+static void
+check_top(const BmPatternDb *db, BmMineOptions o, BmMineOptions oracle, BmMem *mem)
+{
+	static const size_t tops[] = {1, 5, 70, 1000};
+	BmPatterns all, top;
+
+	bmc_patterns_init(&all, mem);
+	CHECK_INT(bmc_patterns_mine(&all, db, &oracle, mem, NULL), BM_OK);
+	for (int k = 0; k < 4; k++)
+	{
+		int budget = 40; /* questions: some milliseconds of work each */
+
+		o.top = tops[k] < all.n ? tops[k] : all.n;
+		bmc_patterns_init(&top, mem);
+		CHECK_INT(bmc_patterns_mine(&top, db, &o, mem, &(BmStop){stop_after, &budget}), BM_OK);
+		CHECK_INT(top.n, o.top);
+		for (size_t i = 0; i < top.n; i++)
+			CHECK(top.pattern[i].support == all.pattern[i].support &&
+				  top.pattern[i].length == all.pattern[i].length &&
+				  memcmp(top.token + top.pattern[i].at, all.token + all.pattern[i].at,
+						 top.pattern[i].length * sizeof(uint32_t)) == 0);
+		bmc_patterns_free(&top);
+	}
+	CHECK(all.n > 30);
+	bmc_patterns_free(&all);
+}
+
+enum
+{
+	DENSE_N = 5,
+	DENSE_K = 7,
+	DENSE_L = 40
+};
+
+/* Five sequences over seven items: random, or all of them the same round after round. */
+static void
+dense_db(BmPatternDb *db, int round, bool sets, BmMem *mem)
+{
+	static uint32_t item[DENSE_N * DENSE_L];
+	static size_t start[DENSE_N + 1], element[DENSE_N * DENSE_L / 2 + 1];
+	BmRng rng = bmc_rng(17, (uint64_t) round);
+
+	for (size_t s = 0; s <= DENSE_N; s++)
+		start[s] = s * DENSE_L / (sets ? 2 : 1);
+	for (size_t e = 0; e <= DENSE_N * DENSE_L / 2; e++)
+		element[e] = 2 * e;
+	for (size_t i = 0; i < DENSE_N * DENSE_L; i++)
+		item[i] = round == 0 ? i % DENSE_L % DENSE_K : bmc_rng_below(&rng, DENSE_K);
+	CHECK_INT(bmc_pattern_db_build(
+				  db, &(BmSequenceSet){DENSE_N, DENSE_K, start, sets ? element : NULL, item, NULL},
+				  1, NULL, mem, NULL),
+			  BM_OK);
+}
+
+/*
+ * Few users, long histories, few items: very many patterns of every support. The k best did not end,
+ * because equally frequent longer patterns, which cannot enter, were searched.
+ */
+static void
+test_top_same(void)
+{
+	UnitHeap h;
+	BmMem *mem = unit_heap(&h);
+	uint32_t include[] = {6, 5};
+
+	CASE("equal long sequences: the k best are the shortest");
+	for (int sets = 0; sets < 2; sets++)
+	{
+		BmMineOptions o = {.min_support = 1, .max_length = UINT32_MAX, .limits = BM_NO_LIMITS};
+		BmMineOptions oracle = o;
+		BmPatternDb db;
+
+		dense_db(&db, 0, sets, mem);
+		oracle.max_length = 4; /* more than a thousand, all of them in every sequence */
+		check_top(&db, o, oracle, mem);
+		o.limits.max_gap = oracle.limits.max_gap = 12;
+		check_top(&db, o, oracle, mem);
+		o.limits.max_gap = oracle.limits.max_gap = BM_UNLIMITED;
+		o.min_length = oracle.min_length = 4;
+		check_top(&db, o, oracle, mem);
+		o.include = oracle.include = include;
+		o.ninclude = oracle.ninclude = 2;
+		check_top(&db, o, oracle, mem);
+		bmc_pattern_db_free(&db, mem);
+	}
+	CHECK_INT(h.live, 0);
+}
+
+/* Random ones have patterns of all lengths and supports: here the oracle finds those of four users. */
+static void
+test_top_dense(void)
+{
+	UnitHeap h;
+	BmMem *mem = unit_heap(&h);
+	BmMineOptions plain = {.min_support = 1, .max_length = UINT32_MAX, .limits = BM_NO_LIMITS};
+	BmMineOptions variant[6] = {plain, plain, plain, plain, plain, plain};
+	uint32_t include[] = {6, 5};
+
+	variant[1].kind = BM_PATTERNS_CLOSED;
+	variant[2].min_length = 7;
+	variant[3].min_length = 7;
+	variant[3].max_length = 9;
+	variant[3].include = include;
+	variant[3].ninclude = 2;
+	variant[4].limits.max_gap = variant[5].limits.max_gap = 3;
+	variant[5].kind = BM_PATTERNS_CLOSED;
+	CASE("few long sequences of few items: the k best in every kind");
+	for (int round = 1; round < 4; round++)
+		for (int sets = 0; sets < 2; sets++)
+		{
+			BmPatternDb db;
+
+			dense_db(&db, round, sets, mem);
+			for (int v = 0; v < (sets ? 2 : 6); v++)
+			{
+				BmMineOptions oracle = variant[v];
+
+				oracle.min_support = DENSE_N - 1;
+				check_top(&db, variant[v], oracle, mem);
+			}
+			bmc_pattern_db_free(&db, mem);
+		}
+	CHECK_INT(h.live, 0);
+}
+
 /* ---- rules, contrasts, limits, refusals ---- */
 
 static void
@@ -863,6 +995,8 @@ main(void)
 	test_random(cases ? (size_t) atol(cases) : 60);
 	test_itemsets();
 	test_miners_agree();
+	test_top_same();
+	test_top_dense();
 	test_rules();
 	test_contrast();
 	test_refusals();

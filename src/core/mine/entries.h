@@ -22,6 +22,13 @@ extern bool bmc_entries_sorted(const uint64_t *entries, size_t n, size_t words, 
 extern BmStatus bmc_entries_sort(uint64_t *to, const uint64_t *from, size_t n, size_t words,
 								 uint64_t *scratch, const BmStop *stop);
 
+/*
+ * Merge b (m, words) into a (n, words), which has room for n + m; both ascend, and they do not overlap.
+ * O(n + m). BM_OK; BM_ESTOP: a is in pieces.
+ */
+extern BmStatus bmc_entries_merge(uint64_t *a, size_t n, const uint64_t *b, size_t m, size_t words,
+								  const BmStop *stop);
+
 /* a <= b: (time, then the other words). */
 static inline bool
 bmc_entry_le(const uint64_t *a, const uint64_t *b, size_t words)

@@ -65,12 +65,6 @@ poll(Search *x)
 	return bmc_stop(x->stop) ? BM_ESTOP : BM_OK;
 }
 
-static inline size_t
-element_at(const BmPatternDb *db, size_t e)
-{
-	return db->element ? db->element[e] : e;
-}
-
 /* A stamp that no counter has. */
 static uint32_t
 next_stamp(Search *x)
@@ -129,14 +123,14 @@ extend(Search *x, Frame *f, uint32_t s, const BmEnd *end, size_t n, uint32_t las
 	(void) next_stamp(x);
 	while (bmc_sweep_next(&w, &at))
 	{
-		size_t stop = element_at(db, (size_t) at.end + 1);
+		size_t stop = bmc_element_at(db, (size_t) at.end + 1);
 
-		for (size_t i = element_at(db, at.end); i < stop; i++)
+		for (size_t i = bmc_element_at(db, at.end); i < stop; i++)
 			if (f)
 				fill_token(x, f, BM_TOKEN(db->item[i], 0), s, at);
 			else
 				count_token(x, BM_TOKEN(db->item[i], 0));
-		x->work += (double) (stop - element_at(db, at.end));
+		x->work += (double) (stop - bmc_element_at(db, at.end));
 	}
 	for (size_t e = 0; db->element && e < n; e++)
 		for (size_t i = db->element[(size_t) end[e].end + 1]; i-- > db->element[end[e].end];)
@@ -160,7 +154,7 @@ begin(Search *x, Frame *f, uint32_t s)
 
 	(void) next_stamp(x);
 	for (size_t e = db->start[s]; e < db->start[s + 1]; e++)
-		for (size_t i = element_at(db, e); i < element_at(db, e + 1); i++)
+		for (size_t i = bmc_element_at(db, e); i < bmc_element_at(db, e + 1); i++)
 		{
 			uint32_t token = BM_TOKEN(db->item[i], 0);
 
@@ -200,6 +194,7 @@ pass(Search *x, Frame *f, const Frame *parent, uint32_t c)
 static BmStatus
 layout(Search *x, Frame *f)
 {
+	uint32_t least = bmc_sink_least(x->sink, (uint32_t) x->depth + 1);
 	size_t groups = 0, ends = 0;
 
 	f->token = bmc_stack_take(&x->stack, x->ntouched, sizeof(uint32_t));
@@ -210,7 +205,7 @@ layout(Search *x, Frame *f)
 		uint32_t token = x->touched[t];
 
 		x->counter[token].child = BM_NONE;
-		if (x->counter[token].support >= x->sink->min_support)
+		if (x->counter[token].support >= least)
 			f->token[f->n++] = token;
 	}
 	bmc_sort_ids(f->token, f->n);
@@ -301,11 +296,11 @@ step(Search *x)
 	uint32_t support = (uint32_t) (f->group[c + 1] - f->group[c]);
 	BmStatus status;
 
-	if (support < x->sink->min_support)
+	if (support < bmc_sink_least(x->sink, (uint32_t) x->depth))
 		return BM_OK;
 	x->prefix[x->depth - 1] = f->token[c];
 	status = bmc_sink_put(x->sink, x->prefix, (uint32_t) x->depth, support);
-	if (status != BM_OK)
+	if (status != BM_OK || !bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, support))
 		return status;
 	if (x->depth >= x->sink->deepest)
 	{

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/mine/itemset_miner.h"
-#include "core/num/sort.h"
 
 /* ---- branches ---- */
 
@@ -90,46 +89,50 @@ may_enter(const BmMiner *m, uint32_t length, uint32_t support)
 	return support > m->bound_count || (support == m->bound_count && length <= m->bound_length);
 }
 
-/*
- * Twice as many as are wanted have been found: let only those in that are as good as the k-th best.
- * Of equally frequent and long ones all stay, unless they are as many again: then the codes decide.
- */
+/* Twice as many as are wanted have been found: only the k best stay, in order, and tell the bound. */
 static BmStatus
 shrink_all(BmMiner *m)
 {
 	BmItemsets *s = m->out;
-	size_t top = m->s.options->top, n = 0;
-	uint64_t *key = bmc_alloc(m->s.mem, s->n, sizeof(uint64_t)), last;
-	uint32_t *row = bmc_alloc(m->s.mem, s->n, sizeof(uint32_t));
-	bool *keep = bmc_alloc(m->s.mem, s->n, sizeof(bool));
-	BmStatus status = key && row && keep ? BM_OK : BM_ENOMEM;
+	BmStatus status = bmc_itemsets_sort(s, m->s.stop);
 
-	if (status == BM_OK)
+	if (status != BM_OK)
+		return status;
+	s->n = m->s.options->top;
+	m->bound = s->n - 1;
+	m->bound_count = s->count[m->bound];
+	m->bound_length = bmc_itemset_length(s, m->bound);
+	m->s.min_support = m->bound_count;
+	return BM_OK;
+}
+
+/*
+ * May a larger itemset with the head's first length items, and tail of b's first i, enter? Of equal
+ * support and length the smaller codes do: the least possible are the first ones of the tail, then
+ * the head.
+ */
+static bool
+may_extend(const BmMiner *m, const BmBranch *b, uint32_t i, uint32_t length, uint32_t support)
+{
+	uint32_t shortest = length + 1, more;
+	const uint32_t *last;
+
+	if (shortest < m->s.options->min_length)
+		shortest = m->s.options->min_length;
+	more = shortest - length;
+	if (i < more || !may_enter(m, shortest, support))
+		return false;
+	if (support > m->bound_count || shortest < m->bound_length || m->bound == SIZE_MAX)
+		return true;
+	last = m->out->item + m->out->start[m->bound];
+	for (uint32_t at = 0; at < shortest; at++)
 	{
-		bmc_itemsets_keys(key, row, s);
-		status = bmc_sort_u64_until(key, row, s->n, m->s.mem, m->s.stop);
+		uint32_t code = at < more ? b->code[at] : m->head[shortest - 1 - at];
+
+		if (code != last[at])
+			return code < last[at];
 	}
-	if (status == BM_OK)
-	{
-		memset(keep, 0, s->n * sizeof(bool));
-		last = key[top - 1];
-		for (; n < s->n && key[n] <= last; n++)
-			keep[row[n]] = true;
-		m->bound_count = s->count[row[top - 1]];
-		m->bound_length = bmc_itemset_length(s, row[top - 1]);
-		m->s.min_support = m->bound_count;
-		bmc_itemsets_compact(s, keep);
-	}
-	bmc_free(m->s.mem, key);
-	bmc_free(m->s.mem, row);
-	bmc_free(m->s.mem, keep);
-	if (status == BM_OK && s->n > top + top / 2)
-	{
-		status = bmc_itemsets_sort(s, m->s.stop);
-		if (status == BM_OK)
-			s->n = top;
-	}
-	return status;
+	return false;
 }
 
 static BmStatus
@@ -151,7 +154,7 @@ enter_all(BmMiner *m, BmLevel *l, uint32_t i)
 		if (m->out->n >= m->shrink_at && (status = shrink_all(m)) != BM_OK)
 			return status;
 	}
-	if (i == 0 || length == o->max_length || !may_enter(m, length + 1, support))
+	if (length == o->max_length || !may_extend(m, &l->branch, i, length, support))
 		return BM_OK;
 	status = bmc_miner_project(m, &child, &l->branch, i, length + 1 == o->max_length);
 	if (status == BM_OK && child.n > 0)
@@ -263,6 +266,7 @@ mine(BmItemsets *out, const BmSparse *baskets, const BmItemsetOptions *o, uint32
 	m.s.mem = mem;
 	m.s.min_support = m.bound_count = min_support;
 	m.bound_length = UINT32_MAX;
+	m.bound = SIZE_MAX;
 	m.s.signatures = o->kind == BM_ITEMSETS_CLOSED;
 	m.s.absorb = o->kind != BM_ITEMSETS_ALL;
 	m.shrink_at = o->top && o->kind != BM_ITEMSETS_MAXIMAL ? bmc_mul(2, o->top) : SIZE_MAX;

@@ -69,8 +69,6 @@ extern BmStatus bmc_itemsets_put(BmItemsets *s, const uint32_t *item, uint32_t l
 								 uint32_t count);
 /* Keep those that keep (n) tells, in their order. */
 extern void bmc_itemsets_compact(BmItemsets *s, const bool *keep);
-/* Of every row: support and length as a number that is the smaller the better, and the row. */
-extern void bmc_itemsets_keys(uint64_t *key, uint32_t *row, const BmItemsets *s);
 /* Bring s into its order. */
 extern BmStatus bmc_itemsets_sort(BmItemsets *s, const BmStop *stop);
 /* By content: build the index once s is complete, then find; codes ascend. BM_NONE if absent. */

@@ -39,6 +39,7 @@ struct BmMiner
 	uint32_t *head; /* (longest basket) items of the head, as they joined */
 	/* top: an itemset may enter when it is more frequent, or as frequent and not longer */
 	uint32_t bound_count, bound_length;
+	size_t bound; /* all: row of the k-th best, or SIZE_MAX while there is none */
 	size_t shrink_at;
 	/* closed: rows of out by the signature of their baskets */
 	uint64_t *signature; /* (capacity) */

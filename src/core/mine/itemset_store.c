@@ -192,8 +192,9 @@ sort_run(const BmItemsets *s, uint32_t *row, uint32_t *other, size_t n, const Bm
 	return BM_OK;
 }
 
-void
-bmc_itemsets_keys(uint64_t *key, uint32_t *row, const BmItemsets *s)
+/* Of every row: support and length as a number that is the smaller the better, and the row. */
+static void
+sort_keys(uint64_t *key, uint32_t *row, const BmItemsets *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 	{
@@ -208,7 +209,7 @@ sorted_rows(const BmItemsets *s, uint64_t *key, uint32_t *row, uint32_t *other, 
 {
 	BmStatus status;
 
-	bmc_itemsets_keys(key, row, s);
+	sort_keys(key, row, s);
 	status = bmc_sort_u64_until(key, row, s->n, s->mem, stop);
 	for (size_t a = 0, b, work = 0; a < s->n && status == BM_OK; a = b)
 	{

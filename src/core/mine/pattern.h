@@ -213,6 +213,13 @@ extern BmStatus bmc_adjust_bh(double *adjusted, const double *p, size_t n, BmMem
 /* Ascending, in place. */
 extern void bmc_sort_ids(uint32_t *a, size_t n);
 
+/* Where the items of element e begin, and those of the one before end. */
+static inline size_t
+bmc_element_at(const BmPatternDb *db, size_t e)
+{
+	return db->element ? db->element[e] : e;
+}
+
 /* Does element e of db contain the n ids of token, which ascend? */
 extern bool bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t *token,
 								 uint32_t n);
@@ -230,6 +237,7 @@ typedef struct BmPatternSink
 	BmPatternKind kind;   /* what the miner looks for */
 	size_t top;           /* 0: all */
 	uint32_t min_support; /* what a pattern needs now: the options', or the k-th best of top */
+	uint32_t longest;     /* of just min_support none longer is: the length of the k-th best */
 	uint32_t deepest;     /* the search ends at this length */
 	bool cut;             /* and did so where longer patterns may be */
 	size_t live;          /* tokens that the heap refers to */
@@ -238,6 +246,17 @@ typedef struct BmPatternSink
 extern void bmc_sink_init(BmPatternSink *sink, BmPatterns *out, const BmMineOptions *options);
 extern BmStatus bmc_sink_put(BmPatternSink *sink, const uint32_t *token, uint32_t length,
 							 uint32_t support);
+
+/* The support that a pattern of at least length items needs now to be wanted. */
+static inline uint32_t
+bmc_sink_least(const BmPatternSink *sink, uint32_t length)
+{
+	return sink->min_support + (length > sink->longest);
+}
+
+/* Can a longer pattern that begins with token (length), and has at most this support, be wanted? */
+extern bool bmc_sink_admits(const BmPatternSink *sink, const uint32_t *token, uint32_t length,
+							uint32_t support);
 
 /* All or closed patterns: one item an element, no limits (prefixspan.c). */
 extern BmStatus bmc_prefixspan(BmPatternSink *sink, const BmPatternDb *db, BmMem *mem,

@@ -56,12 +56,6 @@ poll(Walk *w, size_t work)
 	return bmc_stop(w->stop) ? BM_ESTOP : BM_OK;
 }
 
-static inline size_t
-element_at(const BmPatternDb *db, size_t e)
-{
-	return db->element ? db->element[e] : e;
-}
-
 /* ---- the sequences of each item ---- */
 
 static BmStatus
@@ -86,7 +80,8 @@ list_items(Walk *w)
 		status = BM_ENOMEM;
 	for (size_t s = 0; s < db->n && status == BM_OK; s++)
 	{
-		for (size_t i = element_at(db, db->start[s]); i < element_at(db, db->start[s + 1]); i++)
+		for (size_t i = bmc_element_at(db, db->start[s]); i < bmc_element_at(db, db->start[s + 1]);
+			 i++)
 		{
 			size_t at = fill[db->item[i]];
 

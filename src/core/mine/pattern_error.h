@@ -21,4 +21,14 @@ typedef struct BmPatternError
 	const char *what; /* "expected a condition number": no capital, no full stop */
 } BmPatternError;
 
+/* Tell a fault at byte at of the text; a parser ends with what this returns. */
+static inline BmStatus
+bmc_pattern_fault(BmPatternError *error, BmPatternFault fault, size_t at, const char *what)
+{
+	error->fault = fault;
+	error->at = at;
+	error->what = what;
+	return BM_EINVAL;
+}
+
 #endif

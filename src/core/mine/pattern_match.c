@@ -7,17 +7,10 @@
 
 #include "core/mine/sweep.h"
 
-/* Items of element e. */
-static inline size_t
-element_at(const BmPatternDb *db, size_t e)
-{
-	return db->element ? db->element[e] : e;
-}
-
 bool
 bmc_element_contains(const BmPatternDb *db, size_t e, const uint32_t *token, uint32_t n)
 {
-	size_t i = element_at(db, e), end = element_at(db, e + 1);
+	size_t i = bmc_element_at(db, e), end = bmc_element_at(db, e + 1);
 
 	for (uint32_t t = 0; t < n; t++)
 	{

@@ -3,10 +3,15 @@
  *		Which miner and which filter answer a request, and the search for the k best.
  *
  * Top k: a heap of the k best so far raises the support that a pattern needs (TKS, Fournier-Viger
- * et al. 2013). Depth first alone would follow the first item into the longest patterns while
- * the heap is still half empty, so the search is repeated with a limit on the length that doubles;
- * each round begins with the support that the one before has reached, and nearly all of the work is
- * in the last one.
+ * et al. 2013), and of equal support the length, then the ids, for an extension of a pattern is never
+ * more frequent and always longer. Two things keep the search short while the heap is not full:
+ *
+ * Depth first alone would follow the first item into the longest patterns, so the search is repeated
+ * with a limit on the length that doubles. Each round begins with the bound of the one before.
+ *
+ * Where patterns are passed through that do not count (not closed, too short, without an item of
+ * include), those of low support may be endless before the heap is full: the least support begins at
+ * the most frequent item's and is halved until k are found.
  */
 #include "core/mine/pattern.h"
 
@@ -19,27 +24,54 @@ search(BmPatternSink *sink, const BmPatternDb *db, BmMem *mem, const BmStop *sto
 	return bmc_prefixspan(sink, db, mem, stop);
 }
 
+/*
+ * The best of a search down to least, if there are so many. Each round goes twice as deep as the one
+ * before, and begins with the bound that it has reached.
+ */
+static BmStatus
+deepen(BmPatternSink *sink, const BmPatternDb *db, const BmMineOptions *o, uint32_t least,
+	   BmMem *mem, const BmStop *stop)
+{
+	uint32_t deepest = o->min_length > 2 ? o->min_length : 2;
+
+	sink->min_support = least;
+	sink->longest = UINT32_MAX;
+	for (;;)
+	{
+		BmStatus status;
+
+		bmc_patterns_free(sink->out);
+		sink->live = 0;
+		sink->cut = false;
+		sink->deepest = deepest < o->max_length ? deepest : o->max_length;
+		status = search(sink, db, mem, stop);
+		if (status != BM_OK || !sink->cut || sink->deepest == o->max_length)
+			return status;
+		deepest = deepest > UINT32_MAX / 2 ? UINT32_MAX : 2 * deepest;
+	}
+}
+
 /* The best k of kind; min_support becomes the support that the search ended with. */
 static BmStatus
 search_top(BmPatterns *out, uint32_t *min_support, const BmPatternDb *db, const BmMineOptions *o,
 		   BmPatternKind kind, size_t k, BmMem *mem, const BmStop *stop)
 {
+	bool every = kind == BM_PATTERNS_ALL && o->min_length <= 1 && o->ninclude == 0;
+	uint32_t least = every || db->nitems == 0 ? o->min_support : db->support[0];
 	BmPatternSink sink;
 	BmStatus status;
 
-	*min_support = o->min_support;
-	for (uint32_t deepest = 2;; deepest = deepest > UINT32_MAX / 2 ? UINT32_MAX : 2 * deepest)
+	bmc_sink_init(&sink, out, o);
+	sink.kind = kind;
+	sink.top = k;
+	for (;;)
 	{
-		bmc_patterns_free(out);
-		bmc_sink_init(&sink, out, o);
-		sink.kind = kind;
-		sink.top = k;
-		sink.min_support = *min_support;
-		sink.deepest = deepest < o->max_length ? deepest : o->max_length;
-		status = search(&sink, db, mem, stop);
+		least = least > o->min_support ? least : o->min_support;
+		status = deepen(&sink, db, o, least, mem, stop);
 		*min_support = sink.min_support;
-		if (status != BM_OK || !sink.cut || sink.deepest == o->max_length)
+		if (status != BM_OK || out->n == k || least == o->min_support)
 			return status;
+		least = (least + 1) / 2;
 	}
 }
 

@@ -242,6 +242,7 @@ bmc_sink_init(BmPatternSink *sink, BmPatterns *out, const BmMineOptions *options
 	sink->kind = options->kind;
 	sink->top = options->top;
 	sink->min_support = options->min_support;
+	sink->longest = UINT32_MAX;
 	sink->deepest = options->max_length;
 }
 
@@ -321,7 +322,37 @@ compact(BmPatternSink *sink)
 	return BM_OK;
 }
 
-/* Into the heap of the k best; raises min_support when it is full. */
+/* The k-th best of a full heap is the least that is wanted from now on. */
+static void
+raise_bound(BmPatternSink *sink)
+{
+	const BmPattern *worst = &sink->out->pattern[0];
+
+	if (worst->support > sink->min_support ||
+		(worst->support == sink->min_support && worst->length < sink->longest))
+	{
+		sink->min_support = worst->support;
+		sink->longest = worst->length;
+	}
+}
+
+/* See pattern.h. Of equal support and length the smaller ids, and an extension begins with its prefix's. */
+bool
+bmc_sink_admits(const BmPatternSink *sink, const uint32_t *token, uint32_t length, uint32_t support)
+{
+	const BmPatterns *p = sink->out;
+	uint32_t shortest = length + 1;
+
+	if (support != sink->min_support || sink->longest == UINT32_MAX)
+		return support >= sink->min_support;
+	if (shortest < sink->options->min_length)
+		shortest = sink->options->min_length;
+	if (shortest != sink->longest || p->n < sink->top)
+		return shortest <= sink->longest;
+	return compare_tokens(token, p->token + p->pattern[0].at, length) <= 0;
+}
+
+/* Into the heap of the k best; raises the bound when it is full. */
 static BmStatus
 put_top(BmPatternSink *sink, const uint32_t *token, uint32_t length, uint32_t support)
 {
@@ -329,7 +360,7 @@ put_top(BmPatternSink *sink, const uint32_t *token, uint32_t length, uint32_t su
 	BmPattern new;
 	BmStatus status;
 
-	if (p->n == sink->top && support < p->pattern[0].support)
+	if (support < bmc_sink_least(sink, length))
 		return BM_OK;
 	if (p->ntokens > 2 * sink->live + 4096 && (status = compact(sink)) != BM_OK)
 		return status;
@@ -350,8 +381,8 @@ put_top(BmPatternSink *sink, const uint32_t *token, uint32_t length, uint32_t su
 		p->pattern[0] = new;
 		sift_down(p, 0);
 	}
-	if (p->n == sink->top && p->pattern[0].support > sink->min_support)
-		sink->min_support = p->pattern[0].support;
+	if (p->n == sink->top)
+		raise_bound(sink);
 	return BM_OK;
 }
 

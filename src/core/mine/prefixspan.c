@@ -170,17 +170,18 @@ list_occurrences(Search *x, Frame *f)
 	memset(fill, 0, d->nitems * sizeof(uint32_t));
 }
 
-/* Has prefix + i an extension that is frequent now? Without a matrix nobody knows yet. */
+/* Has prefix + i, of this length, an extension that is wanted now? Without a matrix nobody knows yet. */
 static bool
-may_extend(const Search *x, const Frame *f, uint32_t i)
+may_extend(const Search *x, const Frame *f, uint32_t i, uint32_t length)
 {
 	const uint32_t *row;
+	uint32_t least = bmc_sink_least(x->sink, length + 1);
 
 	if (!f->pair)
 		return true;
 	row = f->pair + (size_t) i * f->d.nitems;
 	for (uint32_t j = 0; j < f->d.nitems; j++)
-		if (row[j] >= x->sink->min_support)
+		if (row[j] >= least)
 			return true;
 	return false;
 }
@@ -218,7 +219,7 @@ static uint32_t
 extensions(Search *x, const Frame *f, uint32_t i, const uint32_t **row, uint32_t *touched,
 		   uint32_t *most)
 {
-	uint32_t n = 0, least = x->sink->min_support;
+	uint32_t n = 0, least = bmc_sink_least(x->sink, (uint32_t) x->depth + 1);
 
 	*most = 0;
 	*touched = 0;
@@ -416,7 +417,7 @@ count_extensions(Search *x, Frame *f, size_t *total)
 	for (uint32_t i = 0; i < d->nitems; i++)
 	{
 		f->occ_at[i] = (uint32_t) *total;
-		if (x->closed || may_extend(x, f, i))
+		if (x->closed || may_extend(x, f, i, (uint32_t) x->depth + 1))
 			*total += d->support[i];
 	}
 	f->occ_at[d->nitems] = (uint32_t) *total;
@@ -478,7 +479,7 @@ wanted(Search *x, const Frame *f, uint32_t i, uint32_t most, bool *prune)
 	for (uint32_t o = f->occ_at[i]; o < f->occ_at[i + 1]; o++)
 		x->follower[n++] = f->d.seq[f->occ[o]];
 	give = most < f->d.support[i];
-	if ((give || most >= x->sink->min_support) &&
+	if ((give || most >= bmc_sink_least(x->sink, length + 1)) &&
 		bmc_bide_extensible(&x->bide, x->prefix, length, x->follower, n, &work))
 	{
 		give = false;
@@ -500,17 +501,20 @@ step(Search *x)
 	Projection d;
 	BmStatus status = BM_OK;
 
-	if (f->d.support[i] < x->sink->min_support)
+	if (f->d.support[i] < bmc_sink_least(x->sink, (uint32_t) x->depth))
 		return BM_OK;
 	x->prefix[x->depth - 1] = BM_TOKEN(f->d.id[i], 0);
 	if (f->occ)
 		n = extensions(x, f, i, &row, &touched, &most);
 	if (wanted(x, f, i, most, &prune))
 		status = bmc_sink_put(x->sink, x->prefix, (uint32_t) x->depth, f->d.support[i]);
-	down = status == BM_OK && n > 0 && !prune;
+	down = status == BM_OK && n > 0 && !prune &&
+		   bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, most);
 	if (x->depth >= x->sink->deepest)
 	{
-		x->sink->cut = x->sink->cut || down || !f->occ;
+		x->sink->cut =
+			x->sink->cut || down ||
+			(!f->occ && bmc_sink_admits(x->sink, x->prefix, (uint32_t) x->depth, f->d.support[i]));
 		down = false;
 	}
 	if (down && n == 1 && !x->closed && !f->again[x->kept[0]])
@@ -529,36 +533,49 @@ step(Search *x)
 	return status;
 }
 
-/* The whole database as the projection of the empty prefix. */
+/*
+ * The database as the projection of the empty prefix, with the items of at least min_support: ids go by
+ * support, so they are the first ones, and where all are the database's own array serves.
+ */
 static BmStatus
 root(Search *x, Projection *d)
 {
 	const BmPatternDb *db = x->db;
-	uint32_t *begin = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
-	uint32_t *end = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
-	uint32_t *seq = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
-	uint32_t *id = bmc_stack_take(&x->stack, db->nitems, sizeof(uint32_t));
+	uint32_t nitems = db->nitems;
+	uint32_t *begin, *end, *seq, *id, *item = NULL, to = 0;
 
-	if (!begin || !end || !seq || !id)
+	while (nitems > 0 && db->support[nitems - 1] < x->sink->min_support)
+		nitems--;
+	begin = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
+	end = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
+	seq = bmc_stack_take(&x->stack, db->n, sizeof(uint32_t));
+	id = bmc_stack_take(&x->stack, nitems, sizeof(uint32_t));
+	if (nitems < db->nitems)
+		item = bmc_stack_take(&x->stack, db->start[db->n], sizeof(uint32_t));
+	if (!begin || !end || !seq || !id || (nitems < db->nitems && !item))
 		return BM_ENOMEM;
 	memset(d, 0, sizeof(*d));
 	for (size_t s = 0; s < db->n; s++)
 	{
-		double length = (double) (db->start[s + 1] - db->start[s]);
+		double length;
 
-		begin[d->nseq] = (uint32_t) db->start[s];
-		end[d->nseq] = (uint32_t) db->start[s + 1];
+		begin[d->nseq] = item ? to : (uint32_t) db->start[s];
+		for (size_t i = db->start[s]; i < db->start[s + 1] && item; i++)
+			if (db->item[i] < nitems)
+				item[to++] = db->item[i];
+		end[d->nseq] = item ? to : (uint32_t) db->start[s + 1];
 		seq[d->nseq] = (uint32_t) s;
+		length = (double) (end[d->nseq] - begin[d->nseq]);
 		d->pairs += 0.5 * length * length;
 		d->nseq += length > 0;
 	}
-	for (uint32_t i = 0; i < db->nitems; i++)
+	for (uint32_t i = 0; i < nitems; i++)
 		id[i] = i;
-	d->nitems = db->nitems;
+	d->nitems = nitems;
 	d->begin = begin;
 	d->end = end;
 	d->seq = seq;
-	d->item = db->item;
+	d->item = item ? item : db->item;
 	d->id = id;
 	d->support = db->support;
 	return BM_OK;

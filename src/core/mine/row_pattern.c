@@ -24,18 +24,9 @@ typedef struct Parser
 } Parser;
 
 static BmStatus
-fault(Parser *s, BmPatternFault kind, size_t at, const char *what)
-{
-	s->error->fault = kind;
-	s->error->at = at;
-	s->error->what = what;
-	return BM_EINVAL;
-}
-
-static BmStatus
 syntax(Parser *s, const char *what)
 {
-	return fault(s, BM_PATTERN_SYNTAX, s->at, what);
+	return bmc_pattern_fault(s->error, BM_PATTERN_SYNTAX, s->at, what);
 }
 
 /* ---- the tree ---- */
@@ -65,8 +56,9 @@ static BmStatus
 set_size(Parser *s, uint32_t index, uint64_t steps, size_t at)
 {
 	if (steps > BM_MAX_ROW_PROGRAM)
-		return fault(s, BM_PATTERN_RANGE, at,
-					 "it has more than 16384 steps when its repetitions are written out");
+		return bmc_pattern_fault(
+			s->error, BM_PATTERN_RANGE, at,
+			"it has more than 16384 steps when its repetitions are written out");
 	s->node[index].size = (uint32_t) steps;
 	return BM_OK;
 }
@@ -148,7 +140,8 @@ parse_number(Parser *s, uint32_t *v)
 	{
 		sum = sum * 10 + (uint64_t) (s->text[s->at] - '0');
 		if (sum > MAX_REPEATS)
-			return fault(s, BM_PATTERN_RANGE, at, "a repetition is at most 1000000 times");
+			return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at,
+									 "a repetition is at most 1000000 times");
 	}
 	if (s->at == at)
 		return syntax(s, "expected a number");
@@ -174,7 +167,7 @@ add_symbol(Parser *s, const char *name, size_t len, size_t at, uint32_t *index)
 			s->node[*index].symbol = (uint8_t) i;
 			return set_size(s, *index, 1, at);
 		}
-	return fault(s, BM_PATTERN_NAME, at, "there is no condition of this name");
+	return bmc_pattern_fault(s->error, BM_PATTERN_NAME, at, "there is no condition of this name");
 }
 
 static BmStatus
@@ -185,7 +178,7 @@ parse_quoted(Parser *s, uint32_t *index)
 	const char *name = s->text + s->at;
 
 	if (end == NULL)
-		return fault(s, BM_PATTERN_SYNTAX, begin, "the quoted name has no end");
+		return bmc_pattern_fault(s->error, BM_PATTERN_SYNTAX, begin, "the quoted name has no end");
 	s->at += (size_t) (end - name) + 1;
 	return add_symbol(s, name, (size_t) (end - name), begin, index);
 }
@@ -206,7 +199,8 @@ static BmStatus
 enter(Parser *s, size_t at)
 {
 	if (++s->depth > BM_MAX_ROW_NESTING)
-		return fault(s, BM_PATTERN_RANGE, at, "groups are nested more than 100 deep");
+		return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at,
+								 "groups are nested more than 100 deep");
 	return BM_OK;
 }
 
@@ -246,7 +240,8 @@ parse_permute(Parser *s, size_t begin, uint32_t *index)
 		size_t at = s->at;
 
 		if (++elements > BM_MAX_PERMUTE)
-			return fault(s, BM_PATTERN_RANGE, at, "PERMUTE takes at most six elements");
+			return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at,
+									 "PERMUTE takes at most six elements");
 		status = parse_choice(s, &child);
 		if (status == BM_OK)
 			status = add_child(s, *index, child, 0, at);
@@ -305,7 +300,8 @@ parse_braces(Parser *s, uint32_t *least, uint32_t *most)
 	if (status != BM_OK)
 		return status;
 	if (*most < *least)
-		return fault(s, BM_PATTERN_RANGE, at, "the upper end of a repetition is below its lower");
+		return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at,
+								 "the upper end of a repetition is below its lower");
 	return take(s, '}') ? BM_OK : syntax(s, "expected \"}\"");
 }
 

@@ -21,18 +21,9 @@ typedef struct Parser
 } Parser;
 
 static BmStatus
-fault(Parser *s, BmPatternFault kind, size_t at, const char *what)
-{
-	s->error->fault = kind;
-	s->error->at = at;
-	s->error->what = what;
-	return BM_EINVAL;
-}
-
-static BmStatus
 syntax(Parser *s, const char *what)
 {
-	return fault(s, BM_PATTERN_SYNTAX, s->at, what);
+	return bmc_pattern_fault(s->error, BM_PATTERN_SYNTAX, s->at, what);
 }
 
 static void
@@ -104,7 +95,7 @@ add_element(Parser *s, int condition, size_t at)
 	BmSequencePattern *p = s->p;
 
 	if (p->n == BM_MAX_ELEMENTS)
-		return fault(s, BM_PATTERN_RANGE, at, "it has more than 64 events");
+		return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at, "it has more than 64 events");
 	close_gap(s);
 	if (condition < 0)
 		p->any |= UINT64_C(1) << p->n;
@@ -130,7 +121,8 @@ parse_condition(Parser *s, size_t begin)
 	BmStatus status;
 
 	if (!take_digits(s, 100000, &v) || v < 1 || v > (uint64_t) s->nconditions)
-		return fault(s, BM_PATTERN_NAME, at, "there is no condition of this number");
+		return bmc_pattern_fault(s->error, BM_PATTERN_NAME, at,
+								 "there is no condition of this number");
 	status = close_parenthesis(s);
 	return status == BM_OK ? add_element(s, (int) v - 1, begin) : status;
 }
@@ -145,7 +137,8 @@ parse_seconds(Parser *s, uint64_t *micros)
 	if (!at_digit(s))
 		return syntax(s, "expected a number of seconds");
 	if (!take_digits(s, BM_MAX_SECONDS, micros))
-		return fault(s, BM_PATTERN_RANGE, at, "a bound is at most 100000000000 seconds");
+		return bmc_pattern_fault(s->error, BM_PATTERN_RANGE, at,
+								 "a bound is at most 100000000000 seconds");
 	*micros *= MICROS;
 	if (!take(s, '.'))
 		return BM_OK;
@@ -205,7 +198,8 @@ parse_group(Parser *s)
 	if (!take(s, 't'))
 		return syntax(s, "expected a condition number or \"t\"");
 	if (s->p->n == 0)
-		return fault(s, BM_PATTERN_SYNTAX, begin, "a time bound needs an event before it");
+		return bmc_pattern_fault(s->error, BM_PATTERN_SYNTAX, begin,
+								 "a time bound needs an event before it");
 	return parse_bound(s);
 }
 
