@@ -176,7 +176,7 @@ run(const char *name, const BmRecommender *r, const void *options, const BmSeque
 	const BmCases *cases, BmPool *pool)
 {
 	BmMem mem = {.get = get_block, .put = put_block};
-	BmFit fit = {.data = s, .options = options, .pool = pool, .mem = &mem};
+	BmFit fit;
 	BmTensors tensors = {0};
 	BmBlend model = {1, s->nitems, {{r, malloc(r->bound_size), 1.0f}}};
 	BmMetrics m;
@@ -184,10 +184,12 @@ run(const char *name, const BmRecommender *r, const void *options, const BmSeque
 
 	for (int i = 0; i < REPEATS && (i == 0 || seconds < LONG); i++)
 	{
-		double t = now();
+		double t;
 
 		if (i > 0)
 			r->fit_end(&fit);
+		fit = (BmFit){.data = s, .options = options, .pool = pool, .mem = &mem};
+		t = now();
 		if (fit_once(&fit, r) != BM_OK)
 			die(fit.error[0] ? fit.error : "the fit failed");
 		t = now() - t;
@@ -208,7 +210,8 @@ int
 main(int argc, char **argv)
 {
 	static const BmPopularOptions popular = {0};
-	static const BmSeqRulesOptions markov = {0, 0, 0, 1, 0, 1}, rules = {0.5, 0.25, 0.7, 50, 0, 50};
+	static const BmSeqRulesOptions markov = {0, 0, 0, 1, 0, 1, 0, false},
+								   rules = {0.5, 0.25, 0.7, 50, 0, 50, 0, false};
 	static const BmItemKnnOptions knn = {10, 0.8, 0, 10, BM_KNN_COSINE};
 	static const BmEaseOptions ease = {500, 0.7, 200, 50};
 	static const BmAlsOptions als = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CG};

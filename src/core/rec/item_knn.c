@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/num/decay.h"
 #include "core/rec/count_models.h"
 #include "core/rec/neighbours.h"
 
@@ -16,6 +17,7 @@
 typedef struct KnnState
 {
 	BmRows rows;
+	BmSequences data;
 	BmSparse X;  /* (users, items) weighted as options say */
 	BmSparse Xt; /* (items, users) */
 	float *norm; /* (N) Euclidean norm of an item's column */
@@ -29,7 +31,7 @@ knn_fit_bytes(const BmFitSize *size, const void *options)
 	double per_user = (double) size->nnz / ((double) size->nusers + 1.0);
 	double mean_row = (double) size->nnz * per_user / ((double) size->nitems + 1.0);
 
-	return bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 8)),
+	return bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 12)),
 				   bmc_add(bmc_mul(bmc_add(size->nusers, size->nitems), 24),
 						   bmc_rows_bytes(size->nitems, o->top, mean_row * 4.0, size->threads)));
 }
@@ -42,6 +44,7 @@ knn_end(BmFit *fit)
 	if (s)
 	{
 		bmc_rows_end(&s->rows, fit->mem);
+		bmc_decay_end(&s->data, fit->data, fit->mem);
 		bmc_sparse_free(&s->X, fit->mem);
 		bmc_sparse_free(&s->Xt, fit->mem);
 		bmc_free(fit->mem, s->norm);
@@ -78,22 +81,6 @@ weigh(BmSparse *X, int scheme, const float *users_of)
 	}
 }
 
-/* Give X explicit values when it has none. */
-static BmStatus
-explicit_values(BmSparse *X, BmMem *mem)
-{
-	size_t n = X->start[X->rows];
-
-	if (X->value)
-		return BM_OK;
-	X->value = bmc_alloc(mem, n, sizeof(float));
-	if (X->value == NULL)
-		return BM_ENOMEM;
-	for (size_t e = 0; e < n; e++)
-		X->value[e] = 1.0f;
-	return BM_OK;
-}
-
 static BmStatus
 knn_begin(BmFit *fit)
 {
@@ -105,14 +92,16 @@ knn_begin(BmFit *fit)
 	if (s == NULL || (s->norm = bmc_alloc0(fit->mem, nitems, sizeof(float))) == NULL)
 		return BM_ENOMEM;
 	s->shrink = (float) o->shrink;
-	status = bmc_interactions(&s->X, fit->data, fit->mem);
+	status = bmc_decay_begin(&s->data, fit->data, o->half_life_days, fit->mem);
 	if (status == BM_OK)
-		status = explicit_values(&s->X, fit->mem);
+		status = (o->weight == BM_KNN_COSINE ? bmc_interactions : bmc_weighted_interactions)(
+			&s->X, &s->data, fit->mem);
 	if (status != BM_OK)
 		return status;
 	for (size_t e = 0; e < s->X.start[s->X.rows]; e++)
 		s->norm[s->X.col[e]] += 1.0f; /* counts for now */
-	weigh(&s->X, o->weight, s->norm);
+	if (o->weight != BM_KNN_COSINE)
+		weigh(&s->X, o->weight, s->norm);
 	status = bmc_sparse_transpose(&s->Xt, &s->X, fit->mem);
 	if (status != BM_OK)
 		return status;
@@ -121,7 +110,7 @@ knn_begin(BmFit *fit)
 		double sum = 0.0;
 
 		for (size_t e = s->Xt.start[i]; e < s->Xt.start[i + 1]; e++)
-			sum += (double) s->Xt.value[e] * (double) s->Xt.value[e];
+			sum += s->Xt.value ? (double) s->Xt.value[e] * (double) s->Xt.value[e] : 1.0;
 		s->norm[i] = (float) sqrt(sum);
 	}
 	fit->epochs = 1;
@@ -134,24 +123,8 @@ static size_t
 knn_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uint32_t *touched)
 {
 	const KnnState *s = model;
-	size_t n = 0;
+	size_t n = bmc_product_row(dense, touched, &s->Xt, &s->X, a);
 
-	for (size_t o = s->Xt.start[a]; o < s->Xt.start[a + 1]; o++)
-	{
-		uint32_t u = s->Xt.col[o];
-		float w = s->Xt.value[o];
-
-		for (size_t e = s->X.start[u]; e < s->X.start[u + 1]; e++)
-		{
-			uint32_t b = s->X.col[e];
-
-			if (b == a)
-				continue;
-			if (dense[b] == 0.0f)
-				touched[n++] = b;
-			dense[b] += w * s->X.value[e];
-		}
-	}
 	for (size_t i = 0; i < n; i++)
 	{
 		uint32_t b = touched[i];
@@ -167,7 +140,7 @@ static BmStatus
 knn_step(BmFit *fit)
 {
 	KnnState *s = fit->state;
-	BmStatus status = bmc_rows_step(&s->rows, knn_row, s, fit);
+	BmStatus status = bmc_rows_step(&s->rows, knn_row, s, &s->data, fit);
 
 	if (status == BM_OK)
 		fit->epoch = 1;

@@ -85,10 +85,16 @@ bmc_rows_end(BmRows *rows, BmMem *mem)
 	memset(rows, 0, sizeof(*rows));
 }
 
-/* Ascending by column, values along: rows are short, and mostly in order already. */
+/* Ascending by column, values along: rows are short, or in order already. */
 static void
 sort_by_column(uint32_t *col, float *value, size_t n)
 {
+	size_t ordered = 1;
+
+	while (ordered < n && col[ordered - 1] < col[ordered])
+		ordered++;
+	if (ordered >= n)
+		return;
 	for (size_t gap = n / 2; gap > 0; gap /= 2)
 		for (size_t i = gap; i < n; i++)
 		{
@@ -167,7 +173,7 @@ make_room(BmRows *r, size_t more, BmMem *mem)
 }
 
 /*
- * Events of each item, scaled so that the most popular one gets a tenth of the smallest positive
+ * The weight of each item's events, scaled so that the most popular one gets a tenth of the smallest positive
  * value: a Markov chain that has seen nothing backs off to popularity, and evidence always wins.
  */
 static void
@@ -180,7 +186,7 @@ fill_prior(BmRows *r, const BmSequences *d)
 			least = r->value[e];
 	for (size_t u = 0; u < d->nusers; u++)
 		for (size_t e = d->start[u]; e < d->start[u] + bmc_sequence_length(d, u); e++)
-			r->prior[d->item[e]] += 1.0f;
+			r->prior[d->item[e]] += bmc_event_weight(d, e);
 	for (size_t i = 0; i < r->nitems; i++)
 		most = r->prior[i] > most ? r->prior[i] : most;
 	for (size_t i = 0; i < r->nitems && most > 0.0f; i++)
@@ -188,7 +194,7 @@ fill_prior(BmRows *r, const BmSequences *d)
 }
 
 BmStatus
-bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
+bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, const BmSequences *data, BmFit *fit)
 {
 	RowJob job = {rows, fill, model, rows->next};
 	size_t left = rows->nitems - rows->next, n = left < BLOCK_ROWS ? left : BLOCK_ROWS, more = 0;
@@ -214,7 +220,7 @@ bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
 	fit->done = rows->next;
 	if (rows->next < rows->nitems)
 		return BM_MORE;
-	fill_prior(rows, fit->data);
+	fill_prior(rows, data);
 	return BM_OK;
 }
 
@@ -239,7 +245,7 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 {
 	size_t n = data->start[data->nusers];
 	uint32_t *at = bmc_alloc(mem, data->nitems, sizeof(uint32_t)); /* the user's entry of an item */
-	bool weighted = data->event && data->event_weight;
+	bool weighted = data->weight || (data->event && data->event_weight);
 
 	*X = (BmSparse){data->nusers, data->nitems, NULL, NULL, NULL};
 	X->start = bmc_alloc0(mem, data->nusers + 1, sizeof(size_t));
@@ -261,7 +267,7 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 			uint32_t i = data->item[e];
 			float w = bmc_event_weight(data, e);
 
-			if (w <= 0.0f)
+			if (w < BM_LEAST_WEIGHT)
 				continue;
 			if (at[i] == BM_NONE)
 			{
@@ -280,6 +286,88 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 	}
 	bmc_free(mem, at);
 	return BM_OK;
+}
+
+BmStatus
+bmc_weighted_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
+{
+	BmStatus status = bmc_interactions(X, data, mem);
+	size_t n = status == BM_OK ? X->start[X->rows] : 0;
+
+	if (status != BM_OK || X->value)
+		return status;
+	X->value = bmc_alloc(mem, n, sizeof(float));
+	if (X->value == NULL)
+		return BM_ENOMEM;
+	for (size_t e = 0; e < n; e++)
+		X->value[e] = 1.0f;
+	return BM_OK;
+}
+
+size_t
+bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems)
+{
+	size_t n = 0;
+
+	for (size_t b = 0; b < nitems; b++)
+	{
+		touched[n] = (uint32_t) b;
+		n += dense[b] != 0.0f;
+	}
+	return n;
+}
+
+/* dense += w * the row of X. */
+static inline void
+add_row(float *restrict dense, const BmSparse *X, uint32_t u, float w)
+{
+	const uint32_t *restrict col = X->col;
+	const float *restrict value = X->value;
+
+	if (value)
+		for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
+			dense[col[e]] += w * value[e];
+	else
+		for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
+			dense[col[e]] += w;
+}
+
+/* The same, with the columns met for the first time appended to touched. */
+static inline size_t
+add_row_noting(float *dense, uint32_t *touched, size_t n, const BmSparse *X, uint32_t u, float w)
+{
+	for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
+	{
+		uint32_t b = X->col[e];
+
+		if (dense[b] == 0.0f)
+			touched[n++] = b;
+		dense[b] += w * (X->value ? X->value[e] : 1.0f);
+	}
+	return n;
+}
+
+size_t
+bmc_product_row(float *dense, uint32_t *touched, const BmSparse *Xt, const BmSparse *X, uint32_t a)
+{
+	size_t additions = 0, n = 0, kept = 0;
+
+	for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
+		additions += X->start[Xt->col[o] + 1] - X->start[Xt->col[o]];
+	if (bmc_row_is_dense(additions, X->cols))
+	{
+		for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
+			add_row(dense, X, Xt->col[o], Xt->value ? Xt->value[o] : 1.0f);
+		dense[a] = 0.0f;
+		return bmc_row_columns(touched, dense, X->cols);
+	}
+	for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
+		n = add_row_noting(dense, touched, n, X, Xt->col[o], Xt->value ? Xt->value[o] : 1.0f);
+	dense[a] = 0.0f;
+	for (size_t i = 0; i < n; i++)
+		if (touched[i] != a)
+			touched[kept++] = touched[i];
+	return kept;
 }
 
 /* ---- answers ---- */
@@ -354,20 +442,23 @@ bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_
 	(void) fast_blas;
 	for (size_t i = 0; i < B; i++, scores += b->nitems)
 	{
-		size_t n = h[i].n < b->last ? h[i].n : b->last;
+		size_t left = b->last;
 		float w = 1.0f;
 
 		memcpy(scores, b->prior, b->nitems * sizeof(float));
 		if (b->once)
 			memset(seen, 0, (b->nitems / 64 + 1) * sizeof(uint64_t));
-		for (size_t k = 0; k < n && w > MIN_WEIGHT; k++, w *= b->gamma)
+		for (size_t k = h[i].n; k-- > 0 && left > 0 && w > MIN_WEIGHT;)
 		{
-			uint32_t a = h[i].item[h[i].n - 1 - k];
+			uint32_t a = h[i].item[k];
 
-			if (b->once && met(seen, a))
+			if (!(bmc_history_weight(&h[i], k) > 0.0f))
 				continue;
-			for (int32_t e = b->start[a]; e < b->start[a + 1]; e++)
-				scores[b->col[e]] += w * b->value[e];
+			if (!b->once || !met(seen, a))
+				for (int32_t e = b->start[a]; e < b->start[a + 1]; e++)
+					scores[b->col[e]] += w * b->value[e];
+			left--;
+			w *= b->gamma;
 		}
 	}
 }
@@ -394,23 +485,24 @@ entry(const BmNeighbours *b, uint32_t a, uint32_t item)
 static void
 explain_one(float *share, const BmNeighbours *b, const BmHistory *h, uint32_t item, uint64_t *seen)
 {
-	size_t n = h->n < b->last ? h->n : b->last;
+	size_t left = b->last;
 	double total = 0.0;
 	float w = 1.0f;
 
 	memset(share, 0, h->n * sizeof(float));
 	if (b->once)
 		memset(seen, 0, (b->nitems / 64 + 1) * sizeof(uint64_t));
-	for (size_t k = 0; k < n && w > MIN_WEIGHT; k++, w *= b->gamma)
+	for (size_t k = h->n; k-- > 0 && left > 0 && w > MIN_WEIGHT;)
 	{
-		size_t at = h->n - 1 - k;
-		float term;
-
-		if (b->once && met(seen, h->item[at]))
+		if (!(bmc_history_weight(h, k) > 0.0f))
 			continue;
-		term = w * entry(b, h->item[at], item);
-		share[at] = term > 0.0f ? term : 0.0f;
-		total += (double) share[at];
+		if (!b->once || !met(seen, h->item[k]))
+		{
+			share[k] = fmaxf(w * entry(b, h->item[k], item), 0.0f);
+			total += (double) share[k];
+		}
+		left--;
+		w *= b->gamma;
 	}
 	for (size_t i = 0; i < h->n && total > 0.0; i++)
 		share[i] = (float) ((double) share[i] / total);

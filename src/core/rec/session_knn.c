@@ -70,6 +70,7 @@ session_begin(BmFit *fit)
 	s->config[4] = (float) (o->l2_days * 1440.0);
 	s->config[5] = (float) o->l3;
 	s->config[6] = o->repeats ? 1.0f : 0.0f;
+	s->config[7] = (float) (o->half_life_days * 1440.0);
 	fit->epochs = 1;
 	fit->total = 1;
 	fit->loss = NAN;

@@ -15,6 +15,9 @@
  *          score(j) = sum over the k nearest n with j of sim(n) exp(-|pos_n(j) - pos_n(i)| / l3),
  *          i = the newest shared item
  *
+ * With a half-life sim(n) is also halved for each one that n is older than the newest session. A behaviour's
+ * weight counts only as some or none.
+ *
  * The newest item, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
  * clicks of YooChoose are the same item again).
  */
@@ -40,12 +43,13 @@ typedef struct BmSessionKnnOptions
 	double l2_days;
 	double l3;    /* items */
 	bool repeats; /* the newest item may be the answer */
+	double half_life_days;
 } BmSessionKnnOptions;
 
 extern const BmRecommender bmc_session_knn;
 
-/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3, repeats. */
-#define BM_SESSION_CONFIG 7
+/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3, repeats, half-life in minutes. */
+#define BM_SESSION_CONFIG 8
 
 /* What answers read. Sessions are numbered newest first. */
 typedef struct BmSessionBound
@@ -59,6 +63,7 @@ typedef struct BmSessionBound
 	BmSessionWeight weight;
 	float l1, l2, l3;
 	bool repeats;
+	float half_life; /* minutes; 0: no decay */
 } BmSessionBound;
 
 extern const char *bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix,
