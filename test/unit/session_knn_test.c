@@ -74,14 +74,17 @@ twin_sessions(double gap_minutes)
 	nsessions = 0;
 	for (size_t u = 0; u < USERS; u++)
 	{
-		size_t first = L.start[u], last = first + bmc_sequence_length(&L.s, u), from = first;
+		size_t at[LONGEST + 1], n = 0, from = 0;
 
-		for (size_t e = first; e < last; e++)
-			if (e + 1 == last ||
-				(gap_minutes > 0 && (double) (L.time[e + 1] - L.time[e]) > gap_minutes * 60e6))
+		for (size_t e = L.start[u]; e < L.start[u] + bmc_sequence_length(&L.s, u); e++)
+			if (L.weight[L.event[e]] > 0)
+				at[n++] = e;
+		for (size_t k = 0; k < n; k++)
+			if (k + 1 == n || (gap_minutes > 0 && (double) (L.time[at[k + 1]] - L.time[at[k]]) >
+													  gap_minutes * 60e6))
 			{
-				twin_close(&session[nsessions], from, e + 1);
-				from = e + 1;
+				twin_close(&session[nsessions], at[from], at[k] + 1);
+				from = k + 1;
 			}
 	}
 	qsort(session, (size_t) nsessions, sizeof(Session), newer);
@@ -159,6 +162,10 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 										floor((double) session[s].time / 60e6)) /
 								  (o->l2_days * 1440)) /
 							  sqrt((double) v.n * session[s].n);
+			if (o->half_life_days > 0)
+				part[s][i] *= exp2((floor((double) session[s].time / 60e6) -
+									floor((double) session[0].time / 60e6)) /
+								   (o->half_life_days * 1440));
 			sim[s] += part[s][i];
 		}
 	}
@@ -235,11 +242,13 @@ test_formulas(void)
 {
 	/* many neighbours, so that no tie decides */
 	BmSessionKnnOptions o[] = {
-		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false},
-		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5, false},
-		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5, true},
-		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, false},
-		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, true},
+		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 10},
+		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, true, 20},
+		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0},
+		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0},
+		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5, true, 0},
+		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, false, 0},
+		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, true, 0},
 	};
 
 	CASE("scores and shares are the formulas: gaps, places, ages, short memories of items");
@@ -250,7 +259,7 @@ test_formulas(void)
 static void
 test_index(void)
 {
-	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0};
 	Fitted f;
 	const BmSessionBound *b;
 
@@ -273,7 +282,7 @@ test_index(void)
 static void
 test_few_neighbours(void)
 {
-	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0};
 	BmHistory nobody = {0};
 	static float scores[ITEMS];
 	void *scratch;
@@ -293,18 +302,20 @@ test_few_neighbours(void)
 static void
 test_runs(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false, 0};
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	check_threads(&bmc_session_knn, &o, &L);
 	CASE("a stop ends a fit; a refused allocation is told; neither leaks");
 	check_failures(&bmc_session_knn, &o, &L);
+	CASE("an event of weight 0 is none at all");
+	check_weight_zero(&bmc_session_knn, &o, &L);
 }
 
 static void
 test_damage(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false, 0};
 	void *bound = malloc(bmc_session_knn.bound_size);
 	Fitted f;
 

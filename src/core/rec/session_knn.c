@@ -77,7 +77,7 @@ session_begin(BmFit *fit)
 	return BM_OK;
 }
 
-/* Cut every user's training events at pauses longer than the gap. */
+/* Cut every user's training events of some weight at pauses longer than the gap. */
 static BmStatus
 cut(Cuts *c, const BmSequences *d, double gap_minutes, BmMem *mem)
 {
@@ -91,13 +91,16 @@ cut(Cuts *c, const BmSequences *d, double gap_minutes, BmMem *mem)
 		return BM_ENOMEM;
 	for (size_t u = 0; u < d->nusers; u++)
 	{
-		size_t first = d->start[u], last = first + bmc_sequence_length(d, u);
+		size_t first = d->start[u], last = first + bmc_sequence_length(d, u), before = last;
 
 		for (size_t e = first; e < last; e++)
 		{
-			if (e == first || d->time[e] - d->time[e - 1] > gap)
+			if (!(bmc_event_weight(d, e) > 0.0f))
+				continue;
+			if (before == last || d->time[e] - d->time[before] > gap)
 				c->from[c->n++] = e;
 			c->to[c->n - 1] = e + 1;
+			before = e;
 		}
 	}
 	return BM_OK;
