@@ -240,7 +240,7 @@ test_runs(void)
 	BmPool *pool = bmc_pool_open(memory, 2);
 
 	for (size_t e = 0; e < 20 * 300; e++)
-		many[e] = (uint32_t) (e * 7 % 49), start[e / 20 + 1] = e + 1;
+		many[e] = (uint32_t) ((e * 3 + e / 20) % 50), start[e / 20 + 1] = e + 1;
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	check_threads(&bmc_bpr, &o, &L);
 	check_threads(&bmc_bpr, &warp, &L);
