@@ -73,9 +73,12 @@ main(int argc, char **argv)
 	static const BmNextBasketOptions again = {1, 1, 1, 1, 1, 0, BM_BASKET_EUCLIDEAN};
 	static const BmNextBasketOptions tried[] = {
 		{300, 7, 0.9, 0.7, 0.7, 0, BM_BASKET_EUCLIDEAN}, /* as in the paper */
-		{300, 7, 0.9, 0.7, 0.7, 0, BM_BASKET_COSINE},	 {300, 7, 0.9, 0.8, 0.4, 0, BM_BASKET_COSINE},
-		{300, 7, 0.9, 0.7, 0.1, 0, BM_BASKET_COSINE},	 {300, 7, 0.9, 0.9, 0.7, 0, BM_BASKET_COSINE},
-		{300, 7, 0.9, 0.9, 0.5, 0, BM_BASKET_COSINE},	 {100, 7, 0.9, 0.8, 0.4, 0, BM_BASKET_COSINE},
+		{300, 7, 0.9, 0.7, 0.7, 0, BM_BASKET_COSINE},
+		{300, 7, 0.9, 0.8, 0.4, 0, BM_BASKET_COSINE},
+		{300, 7, 0.9, 0.7, 0.1, 0, BM_BASKET_COSINE},
+		{300, 7, 0.9, 0.9, 0.7, 0, BM_BASKET_COSINE},
+		{300, 7, 0.9, 0.9, 0.5, 0, BM_BASKET_COSINE},
+		{100, 7, 0.9, 0.8, 0.4, 0, BM_BASKET_COSINE},
 		{300, 3, 0.9, 0.8, 0.4, 0, BM_BASKET_COSINE},
 	};
 	BmSequences s;
@@ -95,7 +98,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++)
 	{
 		const BmNextBasketOptions *o = &tried[i];
-		char name[64];
+		char name[96];
 
 		snprintf(name, sizeof(name), "next_basket %s %d/%d %g %g own %g",
 				 o->distance == BM_BASKET_COSINE ? "cosine" : "euclid", o->neighbours, o->groups,

@@ -72,8 +72,8 @@ run(const Entry *x, const BmSequences *s, int seeds)
 	}
 	for (int i = 0; i < 4; i++)
 		sum[i] /= seeds;
-	printf("%-24s ndcg@10 %.4f (sd %.4f)  precision %.4f  map %.4f  recall %.4f  fit %.2f s\n", x->name,
-		   sum[0], sqrt(fmax(square / seeds - sum[0] * sum[0], 0)), sum[1], sum[2], sum[3],
+	printf("%-24s ndcg@10 %.4f (sd %.4f)  precision %.4f  map %.4f  recall %.4f  fit %.2f s\n",
+		   x->name, sum[0], sqrt(fmax(square / seeds - sum[0] * sum[0], 0)), sum[1], sum[2], sum[3],
 		   seconds / seeds);
 	fflush(stdout);
 	free((void *) train.start);
@@ -91,14 +91,15 @@ main(int argc, char **argv)
 								   rules = {0.5, 0.25, 0.99, 50, 0, 1000, 0, false};
 	static const BmItemKnnOptions knn = {10, 1, 0, 1000, BM_KNN_COSINE, 0};
 	static const BmRp3betaOptions walk = {0.6, 0.6, 1, 0, 1000, 0};
-	static const BmSessionKnnOptions sessions = {300, 5000, 256, 0, BM_SESSION_LINEAR,
+	static const BmSessionKnnOptions sessions = {300, 5000, 256, 0,     BM_SESSION_LINEAR,
 												 0,   40,   2.5, false, 0};
 	static const BmNextBasketOptions basket = {100, 7, 1, 1, 0, 0, BM_BASKET_COSINE};
 	static const BmEaseOptions ease = {400, 1, 0, 1000, 0};
 	static const BmAlsOptions als = {64, 15, 0.1, 0.03, 1, 1, BM_ALS_CHOLESKY, 0},
 							  als_cg = {64, 15, 0.1, 0.03, 1, 1, BM_ALS_CG, 0};
 	static const BmBprOptions bpr = {64, 60, 0.05, 0.01, BM_BPR_UNIFORM, 10, 0.01, 10, 1, 0},
-							  popular_negatives = {64, 60, 0.05, 0.01, BM_BPR_POPULAR, 10, 0.01, 10, 1, 0},
+							  popular_negatives = {64, 60,   0.05, 0.01, BM_BPR_POPULAR,
+												   10, 0.01, 10,   1,    0},
 							  warp = {64, 60, 0.05, 0.01, BM_BPR_WARP, 10, 0.01, 10, 1, 0};
 	static const Entry entries[] = {{"popular", &bmc_popular, &popular},
 									{"markov", &bmc_seq_rules, &markov},
@@ -121,7 +122,8 @@ main(int argc, char **argv)
 	if (bmc_blas_open(1) != BM_OK)
 		die("no memory for OpenBLAS");
 	s = read_events(argv[1]);
-	printf("%zu users, %zu items, %zu events, %d seeds\n", s.nusers, s.nitems, s.start[s.nusers], seeds);
+	printf("%zu users, %zu items, %zu events, %d seeds\n", s.nusers, s.nitems, s.start[s.nusers],
+		   seeds);
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
 		run(&entries[i], &s, seeds);
 	return 0;

@@ -88,7 +88,7 @@ read_events(const char *path)
 typedef struct Targets
 {
 	const BmSequences *data; /* what is fitted, and the histories */
-	size_t *first;			 /* (nusers+1) */
+	size_t *first;           /* (nusers+1) */
 	uint32_t *target;
 	bool exclude_seen;
 } Targets;

@@ -27,10 +27,10 @@ static const BmOptionSpec options[] = {
 	 "Which users are near: by the difference of their baskets, or by their angle."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
-static const char *const grid[] = {"{\"own\": 0.4, \"between\": 0.8}",
-								   "{\"own\": 0.1, \"between\": 0.7}",
-								   "{\"own\": 0.7, \"between\": 0.9}",
-								   "{\"own\": 0.7, \"between\": 0.7, \"distance\": \"euclidean\"}", NULL};
+static const char *const grid[] = {
+	"{\"own\": 0.4, \"between\": 0.8}", "{\"own\": 0.1, \"between\": 0.7}",
+	"{\"own\": 0.7, \"between\": 0.9}",
+	"{\"own\": 0.7, \"between\": 0.7, \"distance\": \"euclidean\"}", NULL};
 
 const BmAlgorithm bm_algorithm_next_basket = {
 	.name = "next_basket",

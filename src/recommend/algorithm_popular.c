@@ -15,7 +15,8 @@ static const BmOptionSpec popular_options[] = {
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 static const char *const popular_grid[] = {"{\"half_life_days\": 30}", "{\"half_life_days\": 7}",
-										   "{\"half_life_days\": 90}", "{\"half_life_days\": 0}", NULL};
+										   "{\"half_life_days\": 90}", "{\"half_life_days\": 0}",
+										   NULL};
 
 static const BmOptionSpec trending_options[] = {
 	{"hour", BM_OPT_FLOAT, AT(trend[0]), "1", 0, 1e6, NULL,
@@ -25,10 +26,9 @@ static const BmOptionSpec trending_options[] = {
 	 "The same with a half-life of seven days; all three 0 means no decay at all."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
-static const char *const trending_grid[] = {"{\"hour\": 1, \"day\": 1, \"week\": 1}",
-											"{\"hour\": 1, \"day\": 0, \"week\": 0}",
-											"{\"hour\": 0, \"day\": 1, \"week\": 0}",
-											"{\"hour\": 0, \"day\": 0, \"week\": 1}", NULL};
+static const char *const trending_grid[] = {
+	"{\"hour\": 1, \"day\": 1, \"week\": 1}", "{\"hour\": 1, \"day\": 0, \"week\": 0}",
+	"{\"hour\": 0, \"day\": 1, \"week\": 0}", "{\"hour\": 0, \"day\": 0, \"week\": 1}", NULL};
 
 const BmAlgorithm bm_algorithm_popular = {
 	.name = "popular",
@@ -42,8 +42,9 @@ const BmAlgorithm bm_algorithm_popular = {
 const BmAlgorithm bm_algorithm_trending = {
 	.name = "trending",
 	.task = "recommend",
-	.summary = "What is on the rise: popularity of the last hour, day and week in one, the same for "
-			   "everyone.",
+	.summary =
+		"What is on the rise: popularity of the last hour, day and week in one, the same for "
+		"everyone.",
 	.core = &bmc_popular,
 	.options = trending_options,
 	.grid = trending_grid,

@@ -11,7 +11,8 @@
 
 static const BmOptionSpec options[] = {
 	{"alpha", BM_OPT_FLOAT, AT(alpha), "0.6", 0, 4, NULL,
-	 "Power of the steps' probabilities; the smaller, the less it matters how many events users and items have."},
+	 "Power of the steps' probabilities; the smaller, the less it matters how many events users "
+	 "and items have."},
 	{"beta", BM_OPT_FLOAT, AT(beta), "0.5", 0, 2, NULL,
 	 "Power of the recommended item's popularity that a score is divided by."},
 	{"gamma", BM_OPT_FLOAT, AT(gamma), "0.7", 0, 1, NULL,

@@ -22,7 +22,8 @@ static const BmOptionSpec rules_options[] = {
 	 "Strongest rules kept of an item; 0 keeps all."},
 	{"last", BM_OPT_INT, AT(last), "50", 1, 100000, NULL, "Newest events of a history that count."},
 	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
-	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": \"nothing\"."},
+	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": "
+	 "\"nothing\"."},
 	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
@@ -55,7 +56,8 @@ static const BmOptionSpec markov_options[] = {
 	{"top", BM_OPT_INT, AT(top), "500", 0, 1000000, NULL,
 	 "Most frequent next items kept of an item; 0 keeps all."},
 	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
-	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": \"nothing\"."},
+	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": "
+	 "\"nothing\"."},
 	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 

@@ -137,8 +137,14 @@ planted(void)
 				planted_item[n++] = (uint32_t) (u % GROUPS) * GROUP_ITEMS + i;
 		planted_start[u + 1] = n;
 	}
-	return (BmSequences){GROUPS * GROUP_USERS, GROUPS * GROUP_ITEMS, planted_start, planted_item,
-						 planted_time,		   NULL,				 NULL,			NULL,
+	return (BmSequences){GROUPS * GROUP_USERS,
+						 GROUPS * GROUP_ITEMS,
+						 planted_start,
+						 planted_item,
+						 planted_time,
+						 NULL,
+						 NULL,
+						 NULL,
 						 NULL};
 }
 

@@ -385,7 +385,8 @@ static void
 test_weights(void)
 {
 	BmSeqRulesOptions rules = {0.5, 0.25, 0.7, 5, 0, 50, 2, true}, rules0 = rules;
-	BmItemKnnOptions knn = {10, 0.8, 0, 50, BM_KNN_TFIDF, 2}, knn0 = knn, cosine = {10, 0.8, 0, 50, 0, 2}, cosine0 = cosine;
+	BmItemKnnOptions knn = {10, 0.8, 0, 50, BM_KNN_TFIDF, 2}, knn0 = knn,
+					 cosine = {10, 0.8, 0, 50, 0, 2}, cosine0 = cosine;
 	BmRp3betaOptions walk = {0.6, 0.5, 0.7, 0, 50, 2}, walk0 = walk;
 	BmEaseOptions ease = {10, 0.7, 0, 50, 2}, ease0 = ease;
 	BmPopularOptions popular = {2, {0}}, popular0 = popular;
@@ -505,12 +506,8 @@ test_runs(void)
 	{
 		const BmRecommender *r;
 		const void *o;
-	} m[] = {{&bmc_seq_rules, &rules},
-			 {&bmc_item_knn, &knn},
-			 {&bmc_ease, &ease},
-			 {&bmc_rp3beta, &walk},
-			 {&bmc_popular, &popular},
-			 {&bmc_popular, &trending}};
+	} m[] = {{&bmc_seq_rules, &rules}, {&bmc_item_knn, &knn},    {&bmc_ease, &ease},
+			 {&bmc_rp3beta, &walk},    {&bmc_popular, &popular}, {&bmc_popular, &trending}};
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	for (int i = 0; i < 6; i++)

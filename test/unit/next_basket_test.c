@@ -40,8 +40,7 @@ twin_profile(double *v, double *part, const BmHistory *h, const BmNextBasketOpti
 	{
 		if (L.weight[h->event[e]] <= 0)
 			continue;
-		if (before == h->n ||
-			(double) (h->time[e] - h->time[before]) > o->gap_minutes * 60e6)
+		if (before == h->n || (double) (h->time[e] - h->time[before]) > o->gap_minutes * 60e6)
 			baskets++;
 		basket[e] = baskets - 1;
 		before = e;
@@ -64,10 +63,12 @@ twin_profile(double *v, double *part, const BmHistory *h, const BmNextBasketOpti
 				double more = fmax(L.weight[h->event[e]] - entry[h->item[e]], 0);
 
 				entry[h->item[e]] += more;
-				part[e] = more * pow(o->between, group) * pow(o->within, age % size) / members / groups;
+				part[e] =
+					more * pow(o->between, group) * pow(o->within, age % size) / members / groups;
 			}
 		for (int i = 0; i < ITEMS; i++)
-			v[i] += entry[i] * pow(o->between, group) * pow(o->within, age % size) / members / groups;
+			v[i] +=
+				entry[i] * pow(o->between, group) * pow(o->within, age % size) / members / groups;
 	}
 }
 
@@ -167,7 +168,8 @@ compare(const BmNextBasketOptions *o)
 				total += want_share[i * LONGEST + e];
 			for (size_t e = 0; e < h[u].n; e++)
 				CHECK_NEAR(share[i * h[u].n + e],
-						   total > 1e-6 ? want_share[i * LONGEST + e] / total : share[i * h[u].n + e],
+						   total > 1e-6 ? want_share[i * LONGEST + e] / total
+										: share[i * h[u].n + e],
 						   1e-3);
 		}
 	}

@@ -80,8 +80,8 @@ twin_sessions(double gap_minutes)
 			if (L.weight[L.event[e]] > 0)
 				at[n++] = e;
 		for (size_t k = 0; k < n; k++)
-			if (k + 1 == n || (gap_minutes > 0 && (double) (L.time[at[k + 1]] - L.time[at[k]]) >
-													  gap_minutes * 60e6))
+			if (k + 1 == n || (gap_minutes > 0 &&
+							   (double) (L.time[at[k + 1]] - L.time[at[k]]) > gap_minutes * 60e6))
 			{
 				twin_close(&session[nsessions], at[from], at[k] + 1);
 				from = k + 1;

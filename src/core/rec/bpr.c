@@ -56,9 +56,9 @@ bpr_fit_bytes(const BmFitSize *size, const void *options)
 	size_t F = (size_t) ((const BmBprOptions *) options)->factors + 1;
 	size_t rows = bmc_add(size->nusers, size->nitems);
 
-	return bmc_add(bmc_add(bmc_mul(rows, F * 4 + 16), bmc_mul(bmc_add(F, 2 * BATCH), F * 4)),
-				   bmc_add(bmc_mul(size->nnz, 20),
-						   bmc_add(bmc_mul(size->nevents, 12), sizeof(BprState))));
+	return bmc_add(
+		bmc_add(bmc_mul(rows, F * 4 + 16), bmc_mul(bmc_add(F, 2 * BATCH), F * 4)),
+		bmc_add(bmc_mul(size->nnz, 20), bmc_add(bmc_mul(size->nevents, 12), sizeof(BprState))));
 }
 
 static void

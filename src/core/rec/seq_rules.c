@@ -19,12 +19,12 @@ typedef struct RulesState
 	BmSequences data;
 	size_t steps;
 	float *nearness; /* (steps+1) 1 / distance */
-	float repeat; /* what an item's following itself is given in advance; < 0: it cannot be */
-	size_t *start; /* (N+1) into at, end */
-	size_t *at;    /* event position of each occurrence */
-	size_t *end;   /* where its user's training events end */
-	float *left;   /* (N) c^-alpha, 0 for an item without events */
-	float *right;  /* (N) c^-beta */
+	float repeat;    /* what an item's following itself is given in advance; < 0: it cannot be */
+	size_t *start;   /* (N+1) into at, end */
+	size_t *at;      /* event position of each occurrence */
+	size_t *end;     /* where its user's training events end */
+	float *left;     /* (N) c^-alpha, 0 for an item without events */
+	float *right;    /* (N) c^-beta */
 } RulesState;
 
 static size_t

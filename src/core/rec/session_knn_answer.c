@@ -64,10 +64,12 @@ bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix, size_t
 	b->index_start = at->data;
 	b->index = index->data;
 	b->idf = idf->data;
-	if (!bmc_starts_rise(b->start, b->S, item->shape[0]) || !bmc_starts_rise(b->index_start, nitems, index->shape[0]))
+	if (!bmc_starts_rise(b->start, b->S, item->shape[0]) ||
+		!bmc_starts_rise(b->index_start, nitems, index->shape[0]))
 		return "tensors \"start\" and \"item\" or \"index_start\" and \"index\" do not belong "
 			   "together";
-	if (!bmc_all_below(b->item, item->shape[0], nitems) || !bmc_all_below(b->index, index->shape[0], b->S))
+	if (!bmc_all_below(b->item, item->shape[0], nitems) ||
+		!bmc_all_below(b->index, index->shape[0], b->S))
 		return "a tensor names an item or a session that does not exist";
 	return bind_config(b, c->data);
 }
