@@ -136,6 +136,34 @@ sessions_with(int item, int before)
 	return n;
 }
 
+/* Of an item coming again right after itself in a session, single-item sessions among them. */
+static double
+chance(int item, double gap_minutes)
+{
+	double same[ITEMS + 1] = {0}, all[ITEMS + 1] = {0}; /* the last: of all items */
+
+	for (size_t u = 0; u < USERS; u++)
+	{
+		int before = -1;
+		int64_t at = 0;
+
+		for (size_t e = L.start[u]; e < L.start[u] + bmc_sequence_length(&L.s, u); e++)
+		{
+			if (L.weight[L.event[e]] <= 0)
+				continue;
+			if (before >= 0 && !(gap_minutes > 0 && (double) (L.time[e] - at) > gap_minutes * 60e6))
+			{
+				all[before]++, all[ITEMS]++;
+				same[before] += before == (int) L.item[e];
+				same[ITEMS] += before == (int) L.item[e];
+			}
+			before = (int) L.item[e];
+			at = L.time[e];
+		}
+	}
+	return (same[item] + 5 * same[ITEMS] / all[ITEMS]) / (all[item] + 5);
+}
+
 /* Scores (ITEMS) and shares (ITEMS, h->n) of one history. */
 static void
 twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions *o)
@@ -195,8 +223,18 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 				share[(size_t) j * LONGEST + v.event[i]] += part[best][i] * f;
 		}
 	}
-	if (v.n > 0 && !o->repeats)
-		score[v.item[0]] = 0;
+	if (v.n > 0)
+	{
+		int a = v.item[0];
+		double others = 0;
+
+		for (int i = 0; i < ITEMS; i++)
+			others += i == a ? 0 : score[i];
+		score[a] =
+			o->repeats ? chance(a, o->gap_minutes) / (1 - chance(a, o->gap_minutes)) * others : 0;
+		memset(share + (size_t) a * LONGEST, 0, LONGEST * sizeof(double));
+		share[(size_t) a * LONGEST + v.event[0]] = score[a] > 0;
+	}
 }
 
 static void
@@ -329,7 +367,8 @@ test_damage(void)
 		tensor->shape[0]--;
 		CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
 		tensor->shape[0]++;
-		if (strcmp(tensor->name, "m/minute") == 0 || strcmp(tensor->name, "m/idf") == 0)
+		if (strcmp(tensor->name, "m/minute") == 0 || strcmp(tensor->name, "m/idf") == 0 ||
+			strcmp(tensor->name, "m/repeat") == 0)
 			continue; /* any value will do */
 		for (size_t i = 0; i < bmc_tensor_count(tensor); i++)
 		{

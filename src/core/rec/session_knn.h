@@ -18,8 +18,10 @@
  * With a half-life sim(n) is also halved for each one that n is older than the newest session. A behaviour's
  * weight counts only as some or none.
  *
- * The newest item, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
- * clicks of YooChoose are the same item again).
+ * The newest item a, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
+ * clicks of YooChoose are the same item again). Then it gets p / (1 - p) times the sum of the others' scores,
+ * p its learned chance of coming again: (n_aa + BM_REPEAT_PRIOR r) / (n_a + BM_REPEAT_PRIOR), n_a the events of
+ * sessions that follow it, n_aa those of the same item, r the share of repeats over all items.
  */
 #ifndef BM_SESSION_KNN_H
 #define BM_SESSION_KNN_H
@@ -59,6 +61,7 @@ typedef struct BmSessionBound
 	const int32_t *minute;       /* (S) of the last event, from the epoch of the times */
 	const int32_t *index_start, *index; /* (N+1), sessions of an item, newest first */
 	const float *idf;                   /* (N) ln(sessions / sessions with the item) */
+	const float *repeat;                /* (N) p / (1 - p) */
 	size_t neighbours, last;
 	BmSessionWeight weight;
 	float l1, l2, l3;

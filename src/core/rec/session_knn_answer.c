@@ -7,6 +7,7 @@
 
 #include "core/num/mem.h"
 #include "core/num/topk.h"
+#include "core/num/vec.h"
 #include "core/rec/index_check.h"
 #include "core/rec/session_knn.h"
 
@@ -46,12 +47,13 @@ bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix, size_t
 	const BmTensor *index = bmc_tensors_find(t, prefix, "index", BM_I32, 1, &any);
 	const BmTensor *at = bmc_tensors_find(t, prefix, "index_start", BM_I32, 1, &N1);
 	const BmTensor *idf = bmc_tensors_find(t, prefix, "idf", BM_F32, 1, &nitems);
+	const BmTensor *repeat = bmc_tensors_find(t, prefix, "repeat", BM_F32, 1, &nitems);
 	const BmTensor *c = bmc_tensors_find(t, prefix, "config", BM_F32, 1, &config);
 	const BmTensor *start;
 
-	if (!minute || !item || !index || !at || !idf || !c)
+	if (!minute || !item || !index || !at || !idf || !repeat || !c)
 		return "one of the tensors \"minute\", \"item\", \"index\", \"index_start\", \"idf\", "
-			   "\"config\" is missing or has another shape";
+			   "\"repeat\", \"config\" is missing or has another shape";
 	S1 = minute->shape[0] + 1;
 	start = bmc_tensors_find(t, prefix, "start", BM_I32, 1, &S1);
 	if (!start)
@@ -64,6 +66,7 @@ bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix, size_t
 	b->index_start = at->data;
 	b->index = index->data;
 	b->idf = idf->data;
+	b->repeat = repeat->data;
 	if (!bmc_starts_rise(b->start, b->S, item->shape[0]) ||
 		!bmc_starts_rise(b->index_start, nitems, index->shape[0]))
 		return "tensors \"start\" and \"item\" or \"index_start\" and \"index\" do not belong "
@@ -214,6 +217,15 @@ item_factor(const BmSessionBound *b, const Vote *v, size_t n, int32_t shared, in
 	return b->idf[b->item[e]] * fmaxf(0.0f, 1.0f - DISTANCE_STEP * (float) v->nearest[n]);
 }
 
+/* The newest item: nothing, or by its own chance of coming again against all others together. */
+static void
+score_newest(float *scores, const BmSessionBound *b, uint32_t item)
+{
+	scores[item] = 0.0f;
+	if (b->repeats)
+		scores[item] = b->repeat[item] * (float) bmc_sum(scores, b->N);
+}
+
 void
 bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
 					  bool fast_blas)
@@ -236,18 +248,26 @@ bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size
 			for (int32_t e = b->start[n]; e < b->start[n + 1]; e++)
 				scores[b->item[e]] += v.best[k] * item_factor(b, &v, n, shared, e);
 		}
-		if (v.len > 0 && !b->repeats)
-			scores[v.item[0]] = 0.0f;
+		if (v.len > 0)
+			score_newest(scores, b, v.item[0]);
 	}
 }
 
-/* Exact: a vote is a sum over the items that evolving session and neighbour share. */
+/*
+ * Exact: a vote is a sum over the items that evolving session and neighbour share. The newest item speaks
+ * for itself.
+ */
 static void
 explain_one(float *share, const BmSessionBound *b, const Vote *v, const BmHistory *h, uint32_t item)
 {
 	double total = 0.0;
 
 	memset(share, 0, h->n * sizeof(float));
+	if (v->len > 0 && item == v->item[0])
+	{
+		share[v->event[0]] = b->repeats && v->n > 0 && b->repeat[item] > 0.0f ? 1.0f : 0.0f;
+		return;
+	}
 	for (size_t k = 0; k < v->n; k++)
 	{
 		size_t n = v->chosen[k];
