@@ -196,6 +196,42 @@ check_weight_zero(const BmRecommender *r, const void *options, const Log *l)
 	free_model(&b);
 }
 
+/*
+ * bind refuses every other shape, and -1 or NaN at every place, but for the values of the tensors whose names
+ * hold a word of any (NULL ends).
+ */
+static inline void
+check_damage(const BmRecommender *r, const void *options, const Log *l, const char *const *any)
+{
+	void *bound = malloc(r->bound_size);
+	Fitted f;
+
+	fit_model(&f, r, options, &l->s, NULL, NULL, 0);
+	for (int t = 0; t < f.tensors.n; t++)
+	{
+		BmTensor *tensor = &f.tensors.t[t];
+		int32_t *at = (int32_t *) tensor->data;
+		bool free_values = false;
+
+		tensor->shape[0]--;
+		CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
+		tensor->shape[0]++;
+		for (int i = 0; any[i]; i++)
+			free_values |= strstr(tensor->name, any[i]) != NULL;
+		for (size_t i = 0; i < bmc_tensor_count(tensor) && !free_values; i++)
+		{
+			int32_t was = at[i];
+
+			at[i] = -1; /* as a float: NaN */
+			CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
+			at[i] = was;
+		}
+	}
+	CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) == NULL);
+	free_model(&f);
+	free(bound);
+}
+
 /* ---- what every fit promises ---- */
 
 static inline bool

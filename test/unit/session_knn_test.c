@@ -354,34 +354,10 @@ static void
 test_damage(void)
 {
 	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false, 0};
-	void *bound = malloc(bmc_session_knn.bound_size);
-	Fitted f;
+	static const char *const any[] = {"minute", "idf", "repeat", NULL};
 
 	CASE("bind refuses every damaged index, shape and setting");
-	fit_model(&f, &bmc_session_knn, &o, &L.s, NULL, NULL, 0);
-	for (int t = 0; t < f.tensors.n; t++)
-	{
-		BmTensor *tensor = &f.tensors.t[t];
-		int32_t *at = (int32_t *) tensor->data;
-
-		tensor->shape[0]--;
-		CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
-		tensor->shape[0]++;
-		if (strcmp(tensor->name, "m/minute") == 0 || strcmp(tensor->name, "m/idf") == 0 ||
-			strcmp(tensor->name, "m/repeat") == 0)
-			continue; /* any value will do */
-		for (size_t i = 0; i < bmc_tensor_count(tensor); i++)
-		{
-			int32_t was = at[i];
-
-			at[i] = -1; /* as a float: NaN */
-			CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
-			at[i] = was;
-		}
-	}
-	CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) == NULL);
-	free_model(&f);
-	free(bound);
+	check_damage(&bmc_session_knn, &o, &L, any);
 }
 
 int

@@ -126,7 +126,7 @@ als_begin(BmFit *fit)
 	s->scratch = bmc_alloc(fit->mem, threads, s->scratch_bytes);
 	if (!s->W || !s->H || !s->gram || !s->parts || !s->scratch)
 		return BM_ENOMEM;
-	status = bmc_decay_begin(&decayed, fit->data, o->half_life_days, fit->mem);
+	status = bmc_decay_begin(&decayed, fit->data, o->half_life_days, fit->mem, fit->stop);
 	if (status == BM_OK)
 		status = bmc_interactions(&s->X, &decayed, fit->mem);
 	bmc_decay_end(&decayed, fit->data, fit->mem);

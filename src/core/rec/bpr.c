@@ -13,10 +13,11 @@
 #include "core/num/rng.h"
 #include "core/num/vec.h"
 #include "core/rec/bpr.h"
+#include "core/rec/index_check.h"
 #include "core/rec/neighbours.h"
 
 #define BATCH 2048
-#define SHARD 128      /* samples of one task */
+#define SHARD 64       /* samples of one task */
 #define ROW_TASKS 32   /* of users, and as many of items */
 #define STEP_BATCHES 8 /* of one fit_step: some 10 ms */
 #define REJECTIONS 16  /* draws for an item that the user has not touched */
@@ -89,7 +90,8 @@ read_pairs(BprState *s, BmFit *fit)
 	BmSparse X = {0};
 	double sum = 0.0;
 	size_t nnz;
-	BmStatus status = bmc_decay_begin(&decayed, fit->data, s->o->half_life_days, fit->mem);
+	BmStatus status =
+		bmc_decay_begin(&decayed, fit->data, s->o->half_life_days, fit->mem, fit->stop);
 
 	if (status == BM_OK)
 		status = bmc_interactions(&X, &decayed, fit->mem);
@@ -173,18 +175,7 @@ bpr_begin(BmFit *fit)
 static bool
 touched(const BmSparse *X, uint32_t u, uint32_t item)
 {
-	size_t lo = X->start[u], hi = X->start[u + 1];
-
-	while (lo < hi)
-	{
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (X->col[mid] < item)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < X->start[u + 1] && X->col[lo] == item;
+	return bmc_find_index((const int32_t *) X->col, X->start[u], X->start[u + 1], item) != SIZE_MAX;
 }
 
 /* An item that u has not touched; BM_NONE when none is found. */

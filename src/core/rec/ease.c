@@ -64,7 +64,7 @@ ease_begin(BmFit *fit)
 
 	if (s == NULL || (s->G = bmc_alloc0(fit->mem, bmc_mul(n, n), sizeof(float))) == NULL)
 		return BM_ENOMEM;
-	status = bmc_decay_begin(&s->data, fit->data, o->half_life_days, fit->mem);
+	status = bmc_decay_begin(&s->data, fit->data, o->half_life_days, fit->mem, fit->stop);
 	if (status == BM_OK)
 		status = bmc_interactions(&s->X, &s->data, fit->mem);
 	if (status == BM_OK)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/num/topk.h"
+#include "core/rec/index_check.h"
 #include "core/rec/neighbours.h"
 
 #define BLOCK_ROWS 1024
@@ -288,22 +289,6 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 	return BM_OK;
 }
 
-BmStatus
-bmc_weighted_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
-{
-	BmStatus status = bmc_interactions(X, data, mem);
-	size_t n = status == BM_OK ? X->start[X->rows] : 0;
-
-	if (status != BM_OK || X->value)
-		return status;
-	X->value = bmc_alloc(mem, n, sizeof(float));
-	if (X->value == NULL)
-		return BM_ENOMEM;
-	for (size_t e = 0; e < n; e++)
-		X->value[e] = 1.0f;
-	return BM_OK;
-}
-
 size_t
 bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems)
 {
@@ -315,59 +300,6 @@ bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems)
 		n += dense[b] != 0.0f;
 	}
 	return n;
-}
-
-/* dense += w * the row of X. */
-static inline void
-add_row(float *restrict dense, const BmSparse *X, uint32_t u, float w)
-{
-	const uint32_t *restrict col = X->col;
-	const float *restrict value = X->value;
-
-	if (value)
-		for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
-			dense[col[e]] += w * value[e];
-	else
-		for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
-			dense[col[e]] += w;
-}
-
-/* The same, with the columns met for the first time appended to touched. */
-static inline size_t
-add_row_noting(float *dense, uint32_t *touched, size_t n, const BmSparse *X, uint32_t u, float w)
-{
-	for (size_t e = X->start[u]; e < X->start[u + 1]; e++)
-	{
-		uint32_t b = X->col[e];
-
-		if (dense[b] == 0.0f)
-			touched[n++] = b;
-		dense[b] += w * (X->value ? X->value[e] : 1.0f);
-	}
-	return n;
-}
-
-size_t
-bmc_product_row(float *dense, uint32_t *touched, const BmSparse *Xt, const BmSparse *X, uint32_t a)
-{
-	size_t additions = 0, n = 0, kept = 0;
-
-	for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
-		additions += X->start[Xt->col[o] + 1] - X->start[Xt->col[o]];
-	if (bmc_row_is_dense(additions, X->cols))
-	{
-		for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
-			add_row(dense, X, Xt->col[o], Xt->value ? Xt->value[o] : 1.0f);
-		dense[a] = 0.0f;
-		return bmc_row_columns(touched, dense, X->cols);
-	}
-	for (size_t o = Xt->start[a]; o < Xt->start[a + 1]; o++)
-		n = add_row_noting(dense, touched, n, X, Xt->col[o], Xt->value ? Xt->value[o] : 1.0f);
-	dense[a] = 0.0f;
-	for (size_t i = 0; i < n; i++)
-		if (touched[i] != a)
-			touched[kept++] = touched[i];
-	return kept;
 }
 
 /* ---- answers ---- */
@@ -395,14 +327,10 @@ bmc_neighbours_bind(void *bound, const BmTensors *t, const char *prefix, size_t 
 	b->col = col->data;
 	b->value = value->data;
 	b->prior = prior->data;
-	if (value->shape[0] != nnz || b->start[0] != 0 || (size_t) b->start[nitems] != nnz)
+	if (value->shape[0] != nnz || !bmc_starts_rise(b->start, nitems, nnz))
 		return "tensors \"start\", \"col\" and \"value\" do not belong together";
-	for (size_t i = 0; i < nitems; i++)
-		if (b->start[i + 1] < b->start[i])
-			return "tensor \"start\" does not rise";
-	for (size_t e = 0; e < nnz; e++)
-		if (b->col[e] < 0 || (size_t) b->col[e] >= nitems)
-			return "tensor \"col\" names an item that does not exist";
+	if (!bmc_all_below(b->col, nnz, nitems))
+		return "tensor \"col\" names an item that does not exist";
 	c = config->data;
 	if (!(c[0] >= 0.0f && c[0] <= 1.0f) || !(c[1] >= 1.0f && c[1] <= 1e9f))
 		return "tensor \"config\" is out of range";
@@ -467,18 +395,9 @@ bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_
 static float
 entry(const BmNeighbours *b, uint32_t a, uint32_t item)
 {
-	int32_t lo = b->start[a], hi = b->start[a + 1];
+	size_t at = bmc_find_index(b->col, b->start[a], b->start[a + 1], item);
 
-	while (lo < hi)
-	{
-		int32_t mid = lo + (hi - lo) / 2;
-
-		if ((uint32_t) b->col[mid] < item)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->start[a + 1] && (uint32_t) b->col[lo] == item ? b->value[lo] : 0.0f;
+	return at != SIZE_MAX ? b->value[at] : 0.0f;
 }
 
 /* Exact: the event's own term of the sum; negative terms explain nothing and count as 0. */

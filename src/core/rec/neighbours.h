@@ -48,9 +48,6 @@ extern size_t bmc_rows_bytes(size_t nitems, int top, double mean_row, int thread
  */
 #define BM_LEAST_WEIGHT 1e-13f
 extern BmStatus bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem);
-/* The same with values in any case. */
-extern BmStatus bmc_weighted_interactions(BmSparse *X, const BmSequences *data, BmMem *mem);
-
 /*
  * What a row's sums touch. A row with at least bmc_row_is_dense's additions is summed without notes and
  * its columns are found afterwards, by bmc_row_columns: touched gets the columns of dense (N) that are
@@ -63,13 +60,6 @@ bmc_row_is_dense(size_t additions, size_t nitems)
 }
 
 extern size_t bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems);
-
-/*
- * Row a of Xt X without its diagonal: dense (N) gets the sums, touched the columns; returns how many.
- * Xt (N, users), X (users, N) with positive values, which may differ in the two; X->value NULL: all 1.
- */
-extern size_t bmc_product_row(float *dense, uint32_t *touched, const BmSparse *Xt,
-							  const BmSparse *X, uint32_t a);
 
 /* ---- answers ---- */
 typedef struct BmNeighbours

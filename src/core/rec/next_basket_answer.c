@@ -278,18 +278,9 @@ bmc_next_basket_score(float *scores, const void *bound, const BmHistory *h, size
 static float
 profile_at(const BmBasketBound *b, size_t u, uint32_t item)
 {
-	int32_t lo = b->start[u], hi = b->start[u + 1];
+	size_t at = bmc_find_index(b->item, b->start[u], b->start[u + 1], item);
 
-	while (lo < hi)
-	{
-		int32_t mid = lo + (hi - lo) / 2;
-
-		if ((uint32_t) b->item[mid] < item)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->start[u + 1] && (uint32_t) b->item[lo] == item ? b->value[lo] : 0.0f;
+	return at != SIZE_MAX ? b->value[at] : 0.0f;
 }
 
 /* factor of the profile's items += what neighbour u gives to an item, by parts of the inner product. */

@@ -44,7 +44,7 @@ static BmStatus
 add_events(double *sum, BmFit *fit, double half_life_days)
 {
 	BmSequences d;
-	BmStatus status = bmc_decay_begin(&d, fit->data, half_life_days, fit->mem);
+	BmStatus status = bmc_decay_begin(&d, fit->data, half_life_days, fit->mem, fit->stop);
 
 	memset(sum, 0, fit->data->nitems * sizeof(double));
 	for (size_t u = 0; u < d.nusers && status == BM_OK; u++)

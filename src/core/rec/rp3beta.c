@@ -6,49 +6,16 @@
  */
 #include <math.h>
 
-#include "core/num/decay.h"
 #include "core/rec/count_models.h"
-#include "core/rec/neighbours.h"
+#include "core/rec/product.h"
 
 /* Probabilities stay above it, so that the product of two is above zero in float32. */
 #define LEAST_STEP 1e-18f
 
-typedef struct WalkState
-{
-	BmRows rows;
-	BmSequences data;
-	BmSparse X;   /* (users, items) P_ub^alpha */
-	BmSparse Xt;  /* (items, users) P_au^alpha */
-	float *right; /* (N) c^-beta */
-} WalkState;
-
 static size_t
 walk_fit_bytes(const BmFitSize *size, const void *options)
 {
-	const BmRp3betaOptions *o = options;
-	double per_user = (double) size->nnz / ((double) size->nusers + 1.0);
-	double mean_row = (double) size->nnz * per_user / ((double) size->nitems + 1.0);
-
-	return bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 12)),
-				   bmc_add(bmc_mul(bmc_add(size->nusers, size->nitems), 24),
-						   bmc_rows_bytes(size->nitems, o->top, mean_row * 4.0, size->threads)));
-}
-
-static void
-walk_end(BmFit *fit)
-{
-	WalkState *s = fit->state;
-
-	if (s)
-	{
-		bmc_rows_end(&s->rows, fit->mem);
-		bmc_decay_end(&s->data, fit->data, fit->mem);
-		bmc_sparse_free(&s->X, fit->mem);
-		bmc_sparse_free(&s->Xt, fit->mem);
-		bmc_free(fit->mem, s->right);
-		bmc_free(fit->mem, s);
-	}
-	fit->state = NULL;
+	return bmc_product_bytes(size, ((const BmRp3betaOptions *) options)->top);
 }
 
 /* Sum of row r. */
@@ -75,48 +42,42 @@ to_steps(BmSparse *m, double alpha)
 	}
 }
 
+/* X and Xt become the steps P_ub^alpha and P_au^alpha, scale c^-beta. */
 static BmStatus
 walk_begin(BmFit *fit)
 {
 	const BmRp3betaOptions *o = fit->options;
 	size_t N = fit->data->nitems;
-	WalkState *s = fit->state = bmc_alloc0(fit->mem, 1, sizeof(*s));
-	BmStatus status;
+	BmStatus status = bmc_product_begin(fit, o->half_life_days, true);
+	BmProduct *p = fit->state;
 
-	if (s == NULL || (s->right = bmc_alloc(fit->mem, N, sizeof(float))) == NULL)
-		return BM_ENOMEM;
-	status = bmc_decay_begin(&s->data, fit->data, o->half_life_days, fit->mem);
 	if (status == BM_OK)
-		status = bmc_weighted_interactions(&s->X, &s->data, fit->mem);
-	if (status == BM_OK)
-		status = bmc_sparse_transpose(&s->Xt, &s->X, fit->mem);
+		status = bmc_sparse_transpose(&p->Xt, &p->X, fit->mem);
 	if (status != BM_OK)
 		return status;
 	for (size_t i = 0; i < N; i++)
 	{
-		double c = row_sum(&s->Xt, i);
+		double c = row_sum(&p->Xt, i);
 
-		s->right[i] = c > 0.0 ? (float) pow(c, -o->beta) : 0.0f;
+		p->scale[i] = c > 0.0 ? (float) pow(c, -o->beta) : 0.0f;
 	}
-	to_steps(&s->X, o->alpha);
-	to_steps(&s->Xt, o->alpha);
-	fit->epochs = 1;
-	fit->loss = NAN;
-	return bmc_rows_begin(&s->rows, N, o->top, o->gamma, o->last, true, fit);
+	to_steps(&p->X, o->alpha);
+	to_steps(&p->Xt, o->alpha);
+	return bmc_rows_begin(&p->rows, N, o->top, o->gamma, o->last, true, fit);
 }
 
 static size_t
 walk_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uint32_t *touched)
 {
-	const WalkState *s = model;
-	size_t n = bmc_product_row(dense, touched, &s->Xt, &s->X, a);
+	const BmProduct *p = model;
+	size_t n = bmc_product_row(dense, touched, p, a);
 
 	for (size_t i = 0; i < n; i++)
 	{
 		uint32_t b = touched[i];
 
 		col[i] = b;
-		value[i] = dense[b] * s->right[b];
+		value[i] = dense[b] * p->scale[b];
 		dense[b] = 0.0f;
 	}
 	return n;
@@ -125,18 +86,7 @@ walk_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uin
 static BmStatus
 walk_step(BmFit *fit)
 {
-	WalkState *s = fit->state;
-	BmStatus status = bmc_rows_step(&s->rows, walk_row, s, &s->data, fit);
-
-	if (status == BM_OK)
-		fit->epoch = 1;
-	return status;
-}
-
-static BmStatus
-walk_tensors(BmFit *fit, const char *prefix, BmTensors *out)
-{
-	return bmc_rows_tensors(&((WalkState *) fit->state)->rows, prefix, out);
+	return bmc_product_step(fit, walk_row);
 }
 
 const BmRecommender bmc_rp3beta = {
@@ -146,8 +96,8 @@ const BmRecommender bmc_rp3beta = {
 	.fit_bytes = walk_fit_bytes,
 	.fit_begin = walk_begin,
 	.fit_step = walk_step,
-	.fit_tensors = walk_tensors,
-	.fit_end = walk_end,
+	.fit_tensors = bmc_product_tensors,
+	.fit_end = bmc_product_end,
 	.bind = bmc_neighbours_bind,
 	.score_bytes = bmc_neighbours_score_bytes,
 	.score = bmc_neighbours_score,

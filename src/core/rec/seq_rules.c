@@ -124,9 +124,13 @@ rules_begin(BmFit *fit)
 	const BmSequences *d = fit->data;
 	size_t n = d->start[d->nusers];
 	RulesState *s = fit->state = bmc_alloc0(fit->mem, 1, sizeof(*s));
+	BmStatus status;
 
-	if (s == NULL || bmc_decay_begin(&s->data, d, o->half_life_days, fit->mem) != BM_OK)
+	if (s == NULL)
 		return BM_ENOMEM;
+	status = bmc_decay_begin(&s->data, d, o->half_life_days, fit->mem, fit->stop);
+	if (status != BM_OK)
+		return status;
 	s->repeat = o->repeats ? (float) (BM_REPEAT_PRIOR * repeat_share(&s->data)) : -1.0f;
 	s->steps = (size_t) o->steps;
 	s->nearness = bmc_alloc(fit->mem, s->steps + 1, sizeof(float));
