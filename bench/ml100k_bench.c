@@ -97,10 +97,10 @@ main(int argc, char **argv)
 	static const BmEaseOptions ease = {400, 1, 0, 1000, 0};
 	static const BmAlsOptions als = {64, 15, 0.1, 0.03, 1, 1, BM_ALS_CHOLESKY, 0},
 							  als_cg = {64, 15, 0.1, 0.03, 1, 1, BM_ALS_CG, 0};
-	static const BmBprOptions bpr = {64, 60, 0.05, 0.01, BM_BPR_UNIFORM, 10, 0.01, 10, 1, 0},
+	static const BmBprOptions bpr = {64, 60, 0.05, 0.01, BM_BPR_UNIFORM, 10, 0.01, 1000, 1, 0},
 							  popular_negatives = {64, 60,   0.05, 0.01, BM_BPR_POPULAR,
 												   10, 0.01, 10,   1,    0},
-							  warp = {64, 60, 0.05, 0.01, BM_BPR_WARP, 10, 0.01, 10, 1, 0};
+							  warp = {64, 60, 0.05, 0.01, BM_BPR_WARP, 10, 0.01, 1000, 1, 0};
 	static const Entry entries[] = {{"popular", &bmc_popular, &popular},
 									{"markov", &bmc_seq_rules, &markov},
 									{"seq_rules", &bmc_seq_rules, &rules},
