@@ -2,35 +2,53 @@
 
 CREATE FUNCTION @extschema@.behav_recommend(
 	user_id bigint, k int = 10, model text = NULL, exclude text = 'purchased',
-	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL, filter text = NULL,
+	exclude_items "any" = NULL::text[], max_per jsonb = NULL, diversity float8 = NULL, segment text = NULL,
+	as_of timestamptz = NULL, rules boolean = true)
 RETURNS TABLE (item_id text, score float8, rank int, reason text)
 AS 'MODULE_PATHNAME', 'behav_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_recommend(bigint, int, text, text, anycompatiblearray, float8) IS
+COMMENT ON FUNCTION @extschema@.behav_recommend(bigint, int, text, text, anycompatiblearray, float8, text, "any", jsonb, float8, text, timestamptz, boolean) IS
 'The k items to show a user now, with the event of the history that spoke most for each. A user without events gets what is popular. Example: SELECT * FROM behav_recommend(42)';
 
 CREATE FUNCTION @extschema@.behav_recommend(
 	user_id text, k int = 10, model text = NULL, exclude text = 'purchased',
-	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL, filter text = NULL,
+	exclude_items "any" = NULL::text[], max_per jsonb = NULL, diversity float8 = NULL, segment text = NULL,
+	as_of timestamptz = NULL, rules boolean = true)
 RETURNS TABLE (item_id text, score float8, rank int, reason text)
 AS 'MODULE_PATHNAME', 'behav_recommend_text' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_recommend(text, int, text, text, anycompatiblearray, float8) IS
+COMMENT ON FUNCTION @extschema@.behav_recommend(text, int, text, text, anycompatiblearray, float8, text, "any", jsonb, float8, text, timestamptz, boolean) IS
 'As behav_recommend(bigint), for users that are texts. Example: SELECT * FROM behav_recommend(''u42'', k => 5)';
 
 CREATE FUNCTION @extschema@.behav_recommend(
 	user_id uuid, k int = 10, model text = NULL, exclude text = 'purchased',
-	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL)
+	candidates anycompatiblearray = NULL::text[], min_score float8 = NULL, filter text = NULL,
+	exclude_items "any" = NULL::text[], max_per jsonb = NULL, diversity float8 = NULL, segment text = NULL,
+	as_of timestamptz = NULL, rules boolean = true)
 RETURNS TABLE (item_id text, score float8, rank int, reason text)
 AS 'MODULE_PATHNAME', 'behav_recommend_uuid' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_recommend(uuid, int, text, text, anycompatiblearray, float8) IS
+COMMENT ON FUNCTION @extschema@.behav_recommend(uuid, int, text, text, anycompatiblearray, float8, text, "any", jsonb, float8, text, timestamptz, boolean) IS
 'As behav_recommend(bigint), for users that are uuids. Example: SELECT * FROM behav_recommend(''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11''::uuid)';
 
 CREATE FUNCTION @extschema@.behav_recommend_items(
 	items anycompatiblearray, k int = 10, model text = NULL, exclude text = 'seen',
-	candidates anyarray = NULL::text[], min_score float8 = NULL)
+	candidates anyarray = NULL::text[], min_score float8 = NULL, filter text = NULL,
+	exclude_items "any" = NULL::text[], max_per jsonb = NULL, diversity float8 = NULL, segment text = NULL,
+	as_of timestamptz = NULL, rules boolean = true)
 RETURNS TABLE (item_id text, score float8, rank int, reason text)
 AS 'MODULE_PATHNAME', 'behav_recommend_items' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_recommend_items(anycompatiblearray, int, text, text, anyarray, float8) IS
+COMMENT ON FUNCTION @extschema@.behav_recommend_items(anycompatiblearray, int, text, text, anyarray, float8, text, "any", jsonb, float8, text, timestamptz, boolean) IS
 'The k items for a visitor without an account: the items met so far, oldest first. Example: SELECT * FROM behav_recommend_items(ARRAY[7, 12])';
+
+CREATE FUNCTION @extschema@.behav_recommend_cart(
+	items anycompatiblearray, k int = 10, model text = NULL, differ_by text = NULL,
+	candidates anyarray = NULL::text[], min_score float8 = NULL, filter text = NULL,
+	exclude_items "any" = NULL::text[], max_per jsonb = NULL, diversity float8 = NULL, segment text = NULL,
+	as_of timestamptz = NULL, rules boolean = true)
+RETURNS TABLE (item_id text, score float8, rank int, reason text)
+AS 'MODULE_PATHNAME', 'behav_recommend_cart' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.behav_recommend_cart(anycompatiblearray, int, text, text, anyarray, float8, text, "any", jsonb, float8, text, timestamptz, boolean) IS
+'The k items that go with the items of a cart, in whose order nothing lies; none of them is in it, nor, with differ_by, has one''s value of that column. Example: SELECT * FROM behav_recommend_cart(ARRAY[7, 12])';
 
 CREATE FUNCTION @extschema@.behav_similar_items(
 	item_id anycompatiblenonarray, k int = 10, model text = NULL)
@@ -40,24 +58,24 @@ COMMENT ON FUNCTION @extschema@.behav_similar_items(anycompatiblenonarray, int, 
 'The k items nearest to an item by the model''s own measure; no row for an item that the model does not know. Example: SELECT * FROM behav_similar_items(7)';
 
 CREATE FUNCTION @extschema@.behav_explain(
-	user_id bigint, item_id anycompatiblenonarray, model text = NULL)
+	user_id bigint, item_id anycompatiblenonarray, model text = NULL, as_of timestamptz = NULL)
 RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
 AS 'MODULE_PATHNAME', 'behav_explain' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_explain(bigint, anycompatiblenonarray, text) IS
+COMMENT ON FUNCTION @extschema@.behav_explain(bigint, anycompatiblenonarray, text, timestamptz) IS
 'Which events of a user''s history speak for an item, newest first; shares sum to 1. Example: SELECT * FROM behav_explain(42, 7)';
 
 CREATE FUNCTION @extschema@.behav_explain(
-	user_id text, item_id anycompatiblenonarray, model text = NULL)
+	user_id text, item_id anycompatiblenonarray, model text = NULL, as_of timestamptz = NULL)
 RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
 AS 'MODULE_PATHNAME', 'behav_explain_text' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_explain(text, anycompatiblenonarray, text) IS
+COMMENT ON FUNCTION @extschema@.behav_explain(text, anycompatiblenonarray, text, timestamptz) IS
 'As behav_explain(bigint), for users that are texts. Example: SELECT * FROM behav_explain(''u42'', ''i7'')';
 
 CREATE FUNCTION @extschema@.behav_explain(
-	user_id uuid, item_id anycompatiblenonarray, model text = NULL)
+	user_id uuid, item_id anycompatiblenonarray, model text = NULL, as_of timestamptz = NULL)
 RETURNS TABLE (item_id text, event text, ts timestamptz, share float8)
 AS 'MODULE_PATHNAME', 'behav_explain_uuid' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION @extschema@.behav_explain(uuid, anycompatiblenonarray, text) IS
+COMMENT ON FUNCTION @extschema@.behav_explain(uuid, anycompatiblenonarray, text, timestamptz) IS
 'As behav_explain(bigint), for users that are uuids. Example: SELECT * FROM behav_explain(''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11''::uuid, 7)';
 
 CREATE FUNCTION @extschema@.behav_recommend_table(

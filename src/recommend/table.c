@@ -267,8 +267,7 @@ begin(TableJob *job, FunctionCallInfo fcinfo)
 	memset(job, 0, sizeof(*job));
 	job->context = CurrentMemoryContext;
 	job->model = bm_model_deployed(name);
-	(void) bm_answer_reader(job->model); /* 55000 without a source */
-	job->source = bm_source_load(job->model->version->source);
+	job->source = bm_serving_source(job->model); /* 55000 without one */
 	job->serve = (BmServe){.model = &job->model->blend,
 						   .popularity = job->model->popularity,
 						   .k = Min((size_t) k, job->model->items.n),

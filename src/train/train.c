@@ -99,6 +99,7 @@ bm_training_read(BmTraining *t)
 
 	bm_progress_start(t->model);
 	t->source = bm_source_load(t->source_name);
+	bm_segment_column(t);
 	model_id = bm_model_id(t->model, true);
 	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
 		t->incumbent = bm_model_load(t->model, 0, &t->mem, t->context);
@@ -258,8 +259,11 @@ fill_version(BmTraining *t)
 	v->source = t->source_name;
 	v->algorithm = t->choice->blended ? "blend" : pstrdup(lead->algorithm->name);
 	v->options = bm_choice_options(t->choice);
-	v->encoder = bm_encoder_jsonb(t->source->user_int, t->source->item_int, &t->log->events.view,
-								  t->log->event_weight, t->log->purchase);
+	v->encoder =
+		bm_jsonb_merge(bm_encoder_jsonb(t->source->user_int, t->source->item_int,
+										&t->log->events.view, t->log->event_weight,
+										t->log->purchase),
+					   bm_segment_encoder(t));
 	v->seed = t->seed;
 	v->rows = (int64) t->log->n;
 	v->users = t->log->users.view.n;
@@ -332,6 +336,7 @@ bm_training_compute(BmTraining *t)
 	refit(t);
 	fill_popularity(t);
 	collect_tensors(t);
+	bm_segment_tensors(t);
 	fill_version(t);
 	MemoryContextSwitchTo(old);
 }
