@@ -98,9 +98,8 @@ bm_history_user_is_int(const BmHistoryReader *reader)
 	return reader->source->user_int;
 }
 
-/* The user as the column's type; false when the type cannot hold the number. */
-static bool
-user_datum(const BmHistoryReader *r, int64 key, const char *text, Datum *d)
+bool
+bm_history_user(const BmHistoryReader *r, int64 key, const char *text, Datum *d)
 {
 	switch (r->source->user_type)
 	{
@@ -243,7 +242,7 @@ bm_history_read(BmHistoryReader *r, int64 key, const char *text, int64 before, B
 	SPIPlanPtr plan = r->plan;
 
 	*events = NULL;
-	if (!user_datum(r, key, text, &param[0]))
+	if (!bm_history_user(r, key, text, &param[0]))
 		return 0;
 	user_hash = r->source->user_int ? bm_key_hash_int(key) : bm_key_hash_bytes(text, strlen(text));
 	SPI_connect();

@@ -31,6 +31,8 @@ typedef struct BmHistoryReader BmHistoryReader;
  */
 extern BmHistoryReader *bm_history_reader(BmSource *source, const char *segment,
 										  MemoryContext context);
+/* The user as the column's type; false when the type cannot hold the number. */
+extern bool bm_history_user(const BmHistoryReader *reader, int64 key, const char *text, Datum *d);
 /* Is the user's key an integer (key) or text (the type's input form)? */
 extern bool bm_history_user_is_int(const BmHistoryReader *reader);
 /*

@@ -63,7 +63,15 @@ behav_recommend_items(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* A cart holds an item once, however many of it; order says nothing, so it does not matter which stays. */
+static int
+by_code(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A cart holds an item once, however many of it, and in one order, so that a sum of floats is one, too. */
 static void
 keep_distinct(BmPast *past)
 {
@@ -79,6 +87,7 @@ keep_distinct(BmPast *past)
 		if (!met)
 			item[n++] = item[i];
 	}
+	qsort(item, n, sizeof(uint32_t), by_code);
 	past->h.n = n;
 }
 
