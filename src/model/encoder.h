@@ -4,7 +4,7 @@
  *		their weights. Item codes stand in behavmine.code.
  *
  * {"user_int": true, "item_int": true, "events": ["view", "purchase"], "event_weights": [1, 5],
- *  "purchase": [false, true]}
+ *  "purchase": [false, true], "source": "shop"}
  *
  * and, of a version trained with the option "segment": {"segment": "country", "segments": ["at", "de"]}
  */

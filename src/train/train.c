@@ -249,6 +249,19 @@ collect_tensors(BmTraining *t)
 		elog(ERROR, "too many tensors in one version");
 }
 
+/* {"source": ...}: a version goes on reading the source that it was trained on. */
+static Jsonb *
+source_member(const BmTraining *t)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "{\"source\":");
+	escape_json(&s, t->source_name);
+	appendStringInfoChar(&s, '}');
+	return jsonb_of(s.data);
+}
+
 static void
 fill_version(BmTraining *t)
 {
@@ -259,11 +272,10 @@ fill_version(BmTraining *t)
 	v->source = t->source_name;
 	v->algorithm = t->choice->blended ? "blend" : pstrdup(lead->algorithm->name);
 	v->options = bm_choice_options(t->choice);
-	v->encoder =
-		bm_jsonb_merge(bm_encoder_jsonb(t->source->user_int, t->source->item_int,
-										&t->log->events.view, t->log->event_weight,
-										t->log->purchase),
-					   bm_segment_encoder(t));
+	v->encoder = bm_encoder_jsonb(t->source->user_int, t->source->item_int, &t->log->events.view,
+								  t->log->event_weight, t->log->purchase);
+	v->encoder = bm_jsonb_merge(v->encoder, source_member(t));
+	v->encoder = bm_jsonb_merge(v->encoder, bm_segment_encoder(t));
 	v->seed = t->seed;
 	v->rows = (int64) t->log->n;
 	v->users = t->log->users.view.n;
