@@ -72,16 +72,17 @@ arranged(uint32_t *item, float *score, BmRequest *r, const float *scores)
 	float *value;
 
 	bmc_arrange_pins(r->pinned, a, scores);
-	for (;; want = Min(want * 4, a->nitems))
+	for (bool whole;; want = Min(want * 4, a->nitems))
 	{
 		pool = palloc_extended(sizeof(uint32_t) * (want + a->npins), MCXT_ALLOC_HUGE);
 		value = palloc_extended(sizeof(float) * (want + a->npins), MCXT_ALLOC_HUGE);
 		n = bmc_arrange_candidates(pool, value, want, a, r->pinned, scores);
 		read_kinds(r, pool, n);
-		found = bmc_arrange(place, k, a, r->pinned, pool, value, n,
+		whole = want == a->nitems || n < want;
+		found = bmc_arrange(place, k, a, r->pinned, pool, value, n, whole,
 							palloc_extended(bmc_arrange_bytes(a, n), MCXT_ALLOC_HUGE), NULL);
 		bm_interrupts();
-		if (found == k || want == a->nitems || n < want)
+		if (found == k || whole)
 			break;
 	}
 	for (size_t i = 0; i < found; i++)

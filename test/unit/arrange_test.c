@@ -198,16 +198,16 @@ test_related(void)
 	for (uint32_t i = 0; i < ITEMS; i++)
 		item[i] = i, score[i] = (float) (ITEMS - i), kind[i] = i / 10;
 	a.group[0] = kind, a.ngroups[0] = 4, a.limit[0] = ITEMS;
-	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, scratch, NULL), 4);
+	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, true, scratch, NULL), 4);
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK_INT(place[i], i * 10); /* the best of each kind */
 	a.model = &related, a.ncaps = 0;
-	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, scratch, NULL), 4);
+	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, true, scratch, NULL), 4);
 	CHECK_INT(place[0], 0);
 	for (int i = 1; i < 4; i++)
 		CHECK(place[i] > 0);
 	a.lambda = 1;
-	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, scratch, NULL), 4);
+	CHECK_INT(bmc_arrange(place, 4, &a, NULL, item, score, ITEMS, true, scratch, NULL), 4);
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK_INT(place[i], i);
 	free(scratch);

@@ -40,6 +40,7 @@ bmc_arrange_pool(const BmArrange *a, size_t k)
 		n = k * POOL_FACTOR < POOL_LEAST ? POOL_LEAST : k * POOL_FACTOR;
 	else if (a->ncaps > 0)
 		n = k * 4;
+	n += a->npins;
 	return n < a->nitems ? n : a->nitems;
 }
 
@@ -300,7 +301,8 @@ pick(Arranging *x, size_t i)
 
 size_t
 bmc_arrange(uint32_t *place, size_t k, const BmArrange *a, const uint32_t *pinned,
-			const uint32_t *item, const float *score, size_t n, void *scratch, const BmStop *stop)
+			const uint32_t *item, const float *score, size_t n, bool whole, void *scratch,
+			const BmStop *stop)
 {
 	Arranging x = {.a = a, .item = item, .score = score, .n = n};
 	size_t found = 0;
@@ -315,7 +317,7 @@ bmc_arrange(uint32_t *place, size_t k, const BmArrange *a, const uint32_t *pinne
 			return BM_NONE;
 		if (i == BM_NONE)
 			i = a->lambda < 1.0f ? next_by_variety(&x) : next_by_score(&x);
-		if (i == BM_NONE) /* the list ends here: what is pinned further down moves up */
+		if (i == BM_NONE && whole) /* the list ends here: what is pinned further down moves up */
 			i = pinned_at(&x, SIZE_MAX);
 		if (i == BM_NONE)
 			break;

@@ -64,12 +64,12 @@ extern size_t bmc_arrange_candidates(uint32_t *item, float *score, size_t want, 
 extern size_t bmc_arrange_bytes(const BmArrange *a, size_t n);
 /*
  * place (k): positions in the pool, in the order to show. item, score (n): the pool, best first, what is
- * pinned anywhere in it. Returns how many; fewer than k where the caps leave no more of this pool, so that
- * a larger one may give more. Without similarity the answer is exact for the whole catalogue as soon as k
- * are found. BM_NONE when stop says so.
+ * pinned anywhere in it; whole: there is nothing beside it. Returns how many; fewer than k where the caps
+ * leave no more of this pool, so that a larger one may give more. By score alone the answer is exact for the
+ * whole catalogue as soon as k are found. BM_NONE when stop says so.
  */
 extern size_t bmc_arrange(uint32_t *place, size_t k, const BmArrange *a, const uint32_t *pinned,
-						  const uint32_t *item, const float *score, size_t n, void *scratch,
-						  const BmStop *stop);
+						  const uint32_t *item, const float *score, size_t n, bool whole,
+						  void *scratch, const BmStop *stop);
 
 #endif

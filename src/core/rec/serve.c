@@ -98,11 +98,12 @@ serve_arranged(uint32_t *item, float *score, const ManyJob *job, const BmHistory
 		bmc_serve_scores(serve, h, bmc_take(arena, bmc_serve_bytes(serve), 1), true);
 
 	bmc_arrange_pins(pinned, a, scores);
-	for (;; want = want * 4 < a->nitems ? want * 4 : a->nitems)
+	for (bool whole;; want = want * 4 < a->nitems ? want * 4 : a->nitems)
 	{
 		n = bmc_arrange_candidates(pool, value, want, a, pinned, scores);
-		found = bmc_arrange(place, serve->k, a, pinned, pool, value, n, inner, NULL);
-		if (found == serve->k || want == a->nitems || n < want)
+		whole = want == a->nitems || n < want;
+		found = bmc_arrange(place, serve->k, a, pinned, pool, value, n, whole, inner, NULL);
+		if (found == serve->k || whole)
 			break;
 	}
 	for (size_t i = 0; i < found; i++)
