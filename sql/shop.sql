@@ -117,7 +117,6 @@ SELECT * FROM behav_recommend(5, 3, max_per => '[1]');
 SELECT * FROM behav_recommend(5, 3, max_per => '{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}');
 SELECT * FROM behav_recommend(5, 3, diversity => 1.5);
 SELECT * FROM behav_recommend(5, 3, diversity => 'NaN');
-SELECT * FROM behav_recommend(5, 5000, diversity => 0.5);
 \set VERBOSITY default
 
 -- ---- business rules ----

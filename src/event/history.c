@@ -64,8 +64,8 @@ static SPIPlanPtr
 prepare(const BmHistoryReader *r, bool before)
 {
 	Oid types[2] = {r->source->user_type, TIMESTAMPTZOID};
-	SPIPlanPtr plan = SPI_prepare_cursor(history_sql(r, before), before ? 2 : 1, types,
-										 CURSOR_OPT_GENERIC_PLAN);
+	SPIPlanPtr plan =
+		SPI_prepare_cursor(history_sql(r, before), before ? 2 : 1, types, CURSOR_OPT_GENERIC_PLAN);
 
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare the history of source \"%s\"", r->source->name);

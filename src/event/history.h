@@ -14,12 +14,12 @@
 typedef struct BmPastEvent
 {
 	int64 time;
-	int64 key;         /* item of an integer type */
-	const char *text;  /* item of another type, else NULL */
-	size_t len;        /* of text */
-	const char *event; /* behaviour, or NULL when the source has none */
+	int64 key;           /* item of an integer type */
+	const char *text;    /* item of another type, else NULL */
+	size_t len;          /* of text */
+	const char *event;   /* behaviour, or NULL when the source has none */
 	const char *segment; /* of the segment column, or NULL */
-	float weight;      /* of the behaviour */
+	float weight;        /* of the behaviour */
 	uint64 tie;
 } BmPastEvent;
 

@@ -57,19 +57,20 @@ static void
 no_key(const BmSource *s)
 {
 	if (s->options.items_key)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation %s does not exist", s->options.items_key,
-						s->items),
-				 errdetail("It was given as the option \"items_key\" of source \"%s\".", s->name)));
-	ereport(ERROR,
+		ereport(
+			ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("no column of relation %s is known to be the item", s->items),
-			 errdetail("It has no column \"%s\", no primary key of one column and no column \"id\".",
-					   s->item_id),
-			 errhint("Name it when the source is registered: behav_source(%s, ..., options => "
-					 "'{\"items_key\": \"my_column\"}').",
-					 quote_literal_cstr(s->name))));
+			 errmsg("column \"%s\" of relation %s does not exist", s->options.items_key, s->items),
+			 errdetail("It was given as the option \"items_key\" of source \"%s\".", s->name)));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNDEFINED_COLUMN),
+		 errmsg("no column of relation %s is known to be the item", s->items),
+		 errdetail("It has no column \"%s\", no primary key of one column and no column \"id\".",
+				   s->item_id),
+		 errhint("Name it when the source is registered: behav_source(%s, ..., options => "
+				 "'{\"items_key\": \"my_column\"}').",
+				 quote_literal_cstr(s->name))));
 }
 
 BmItems *
@@ -82,12 +83,12 @@ bm_items(const BmSource *s)
 		return NULL;
 	relid = RangeVarGetRelid(makeRangeVarFromNameList(bm_qualified_name(s->items)), NoLock, true);
 	if (!OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation %s does not exist", s->items),
-						errdetail("It is the table of items of source \"%s\".", s->name),
-						errhint("Register the source again with its present name: SELECT * FROM "
-								"behav_source(%s, ..., items => 'my_items').",
-								quote_literal_cstr(s->name))));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation %s does not exist", s->items),
+				 errdetail("It is the table of items of source \"%s\".", s->name),
+				 errhint("Register the source again with its present name: SELECT * FROM "
+						 "behav_source(%s, ..., items => 'my_items').",
+						 quote_literal_cstr(s->name))));
 	items = palloc0(sizeof(BmItems));
 	items->relation = pstrdup(s->items);
 	items->relid = relid;
@@ -117,10 +118,9 @@ bm_items_column(const BmItems *items, const char *column, const char *what)
 		return quote_identifier(column);
 	columns = bm_relation_columns(items->relid, &n);
 	near = bm_nearest(column, (const char *const *) columns, n);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of relation %s does not exist", column, items->relation),
-			 errdetail("It was given as \"%s\".", what),
-			 near ? errhint("Did you mean \"%s\"?", near) : 0));
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("column \"%s\" of relation %s does not exist", column, items->relation),
+					errdetail("It was given as \"%s\".", what),
+					near ? errhint("Did you mean \"%s\"?", near) : 0));
 	return NULL;
 }

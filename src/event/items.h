@@ -10,10 +10,10 @@
 typedef struct BmItems
 {
 	char *relation; /* schema-qualified and quoted, as text */
-	char *key;		/* column, unquoted */
-	Oid relid;		/* resolved now, never stored */
-	Oid key_type;	/* a domain's base type */
-	bool key_int;	/* smallint, integer or bigint */
+	char *key;      /* column, unquoted */
+	Oid relid;      /* resolved now, never stored */
+	Oid key_type;   /* a domain's base type */
+	bool key_int;   /* smallint, integer or bigint */
 } BmItems;
 
 /*

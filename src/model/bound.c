@@ -94,7 +94,8 @@ bind_segments(BmModel *model, const BmTensors *tensors)
 	for (size_t i = 0; i < shape[0] * shape[1]; i++)
 		if ((uint32_t) model->segment_item[i] != BM_NONE &&
 			(uint32_t) model->segment_item[i] >= model->items.n)
-			bm_version_damaged(model->version, "segment_item", "it names an item that is not there");
+			bm_version_damaged(model->version, "segment_item",
+							   "it names an item that is not there");
 }
 
 void

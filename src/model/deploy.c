@@ -36,14 +36,16 @@ adopt_source(int64 model_id, int version)
 	BmParam params[2] = {bm_param_int8(model_id), bm_param_int(version)};
 	MemoryContext context = CurrentMemoryContext;
 
-	if (bm_write("UPDATE behavmine.model m SET source = v.encoder->>'source' FROM behavmine.version v "
-				 "WHERE m.model_id = $1 AND v.model_id = $1 AND v.version = $2 "
-				 "AND v.encoder->>'source' <> m.source RETURNING m.name, m.source",
-				 2, params) == 0)
+	if (bm_write(
+			"UPDATE behavmine.model m SET source = v.encoder->>'source' FROM behavmine.version v "
+			"WHERE m.model_id = $1 AND v.model_id = $1 AND v.version = $2 "
+			"AND v.encoder->>'source' <> m.source RETURNING m.name, m.source",
+			2, params) == 0)
 		return;
-	ereport(NOTICE, (errmsg("model \"%s\" answers from source \"%s\" now",
-							bm_row_text(0, 1, context), bm_row_text(0, 2, context)),
-					 errdetail("Version %d was trained on it, the one before on another.", version)));
+	ereport(NOTICE,
+			(errmsg("model \"%s\" answers from source \"%s\" now", bm_row_text(0, 1, context),
+					bm_row_text(0, 2, context)),
+			 errdetail("Version %d was trained on it, the one before on another.", version)));
 }
 
 void

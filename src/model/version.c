@@ -252,7 +252,8 @@ bm_version_load(const char *model, int version)
 	params[1] = bm_param_int(version);
 	SPI_connect();
 	if (bm_read("SELECT m.model_id, m.name, m.owner, "
-				"coalesce(v.encoder->>'source', m.source), v.version, v.algorithm, v.options, v.encoder, "
+				"coalesce(v.encoder->>'source', m.source), v.version, v.algorithm, v.options, "
+				"v.encoder, "
 				" v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, "
 				"v.metric, v.value, v.baseline, v.metrics, v.history, v.cleaning, v.watermark, "
 				"v.fingerprint FROM behavmine.version v JOIN behavmine.model m "

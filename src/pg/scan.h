@@ -20,7 +20,7 @@ typedef void (*BmRowFn)(void *arg, TupleTableSlot *slot);
 extern uint64 bm_scan(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 					  BmRowFn fn, void *arg);
 /* The same for a plan that the caller keeps; types are those that it was prepared with. */
-extern uint64 bm_scan_plan(SPIPlanPtr plan, int nargs, Oid *types, Datum *values,
-						   const char *nulls, BmRowFn fn, void *arg);
+extern uint64 bm_scan_plan(SPIPlanPtr plan, int nargs, Oid *types, Datum *values, const char *nulls,
+						   BmRowFn fn, void *arg);
 
 #endif

@@ -14,8 +14,8 @@
 typedef struct BmPast
 {
 	BmHistory h;
-	int64 *times;      /* (h.n) */
-	const char **name; /* (h.n) behaviour, or NULL */
+	int64 *times;        /* (h.n) */
+	const char **name;   /* (h.n) behaviour, or NULL */
 	const char *segment; /* the newest one that the events have, or NULL */
 } BmPast;
 

@@ -27,9 +27,8 @@ purchases_of(BmPurchase *out, BmDict *keys, const BmSource *source, const BmPast
 		if (source->event && !bm_behaviour(&source->options, e[i].event).purchase)
 			continue;
 		out[found].time = e[i].time;
-		status = source->item_int
-					 ? bmc_dict_put_int(keys, e[i].key, &out[found].item)
-					 : bmc_dict_put_bytes(keys, e[i].text, e[i].len, &out[found].item);
+		status = source->item_int ? bmc_dict_put_int(keys, e[i].key, &out[found].item)
+								  : bmc_dict_put_bytes(keys, e[i].text, e[i].len, &out[found].item);
 		found++;
 	}
 	bm_check(status, "read a user's purchases", NULL);
@@ -41,12 +40,11 @@ emit(FunctionCallInfo fcinfo, const BmDictView *keys, const BmAgain *a, size_t n
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		Datum values[5] = {
-			bm_text_datum(bm_dict_text(keys, a[i].item)), Float8GetDatum(a[i].score),
-			Int32GetDatum((int32) i + 1), TimestampTzGetDatum(a[i].due),
-			bm_text_datum(psprintf("bought %zu times, every %.1f days; %.1f days ago", a[i].times,
-								   (double) a[i].interval / DAY,
-								   (double) (now - a[i].last) / DAY))};
+		Datum values[5] = {bm_text_datum(bm_dict_text(keys, a[i].item)), Float8GetDatum(a[i].score),
+						   Int32GetDatum((int32) i + 1), TimestampTzGetDatum(a[i].due),
+						   bm_text_datum(psprintf(
+							   "bought %zu times, every %.1f days; %.1f days ago", a[i].times,
+							   (double) a[i].interval / DAY, (double) (now - a[i].last) / DAY))};
 		bool nulls[5] = {false};
 
 		bm_srf_row(fcinfo, values, nulls);

@@ -31,7 +31,7 @@ typedef struct ItemPlan
 	MemoryContextCallback release;
 	SPIPlanPtr plan;
 	int in_use; /* a filter may call a function that asks for recommendations */
-	Oid type;	/* of the parameter, or InvalidOid */
+	Oid type;   /* of the parameter, or InvalidOid */
 	char sql[FLEXIBLE_ARRAY_MEMBER];
 } ItemPlan;
 
@@ -273,10 +273,9 @@ key_array(const BmModel *model, const BmItems *items, const uint32_t *code, size
 	for (size_t i = 0; i < n; i++)
 		key[i] = as_int ? Int64GetDatum(model->items.key[code[i]]) : bm_item_text(model, code[i]);
 	*type = as_int ? INT8ARRAYOID : TEXTARRAYOID;
-	return PointerGetDatum(as_int ? construct_array(key, (int) n, INT8OID, 8, FLOAT8PASSBYVAL,
-													TYPALIGN_DOUBLE)
-								  : construct_array(key, (int) n, TEXTOID, -1, false,
-													TYPALIGN_INT));
+	return PointerGetDatum(
+		as_int ? construct_array(key, (int) n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)
+			   : construct_array(key, (int) n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* The keys in $1, compared in the column's own type where the model's keys are of it: by an index. */
@@ -307,7 +306,8 @@ bm_filter_other(BmModel *model, const char *column, const uint32_t *like, size_t
 			 psprintf("SELECT %1$s FROM %2$s WHERE %3$s IS NULL OR %3$s::pg_catalog.text "
 					  "OPERATOR(pg_catalog.<>) ALL (SELECT %3$s::pg_catalog.text FROM %2$s WHERE "
 					  "%4$s AND %3$s IS NOT NULL)",
-					  bm_items_key_expr(items), items->relation, value, key_condition(model, items, type)),
+					  bm_items_key_expr(items), items->relation, value,
+					  key_condition(model, items, type)),
 			 keys, type, bit_row, &job);
 	return job.bits;
 }

@@ -115,10 +115,11 @@ behav_recommend_cart(PG_FUNCTION_ARGS)
 						errdetail("It has %zu.", past->h.n)));
 	keep_distinct(past);
 	if (differ_by && past->h.n > 0)
-		bm_request_keep(
-			&r, bm_filter_other(r.model, differ_by, past->h.item, past->h.n, "differ_by"),
-			"differ_by");
-	cart = (BmBlend){.n = 1, .nitems = r.model->items.n, .part = {{&bmc_cart, &r.model->blend, 1.0f}}};
+		bm_request_keep(&r,
+						bm_filter_other(r.model, differ_by, past->h.item, past->h.n, "differ_by"),
+						"differ_by");
+	cart =
+		(BmBlend){.n = 1, .nitems = r.model->items.n, .part = {{&bmc_cart, &r.model->blend, 1.0f}}};
 	r.serve.model = &cart;
 	bm_request_answer(fcinfo, &r, past);
 	return (Datum) 0;

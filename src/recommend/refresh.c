@@ -46,10 +46,10 @@ enum
 typedef struct Run
 {
 	BmTableJob job;
-	char *settings;		   /* what the answers depend on, as jsonb's text */
+	char *settings;        /* what the answers depend on, as jsonb's text */
 	TimestampTz watermark; /* newest event at the begin */
-	TimestampTz since;	   /* only users with events from here on; DT_NOBEGIN: everybody */
-	char *last_user;	   /* done up to this one; NULL: none yet */
+	TimestampTz since;     /* only users with events from here on; DT_NOBEGIN: everybody */
+	char *last_user;       /* done up to this one; NULL: none yet */
 	bool resumed;
 	int64 users; /* answered by this call */
 	size_t batch;
@@ -82,7 +82,8 @@ lock_table(const LOCKTAG *tag, const Run *run)
 static char *
 settings_text(FunctionCallInfo fcinfo, const BmVersion *v)
 {
-	static const char *const names[] = {"k", "exclude", "filter", "exclude_items", "max_per", "diversity"};
+	static const char *const names[] = {"k",       "exclude",  "filter", "exclude_items",
+										"max_per", "diversity"};
 	StringInfoData s;
 
 	initStringInfo(&s);
@@ -184,10 +185,11 @@ save_progress(const Run *run, const char *last_user, size_t users, bool finished
 					bm_param_datum(BOOLOID, BoolGetDatum(finished))};
 
 	SPI_connect();
-	bm_write("UPDATE behavmine.refresh SET last_user = coalesce($3, last_user), users = users + $4, "
-			 "finished_at = CASE WHEN $5 THEN clock_timestamp() END "
-			 "WHERE model_id = $1 AND into_table = $2",
-			 5, p);
+	bm_write(
+		"UPDATE behavmine.refresh SET last_user = coalesce($3, last_user), users = users + $4, "
+		"finished_at = CASE WHEN $5 THEN clock_timestamp() END "
+		"WHERE model_id = $1 AND into_table = $2",
+		5, p);
 	SPI_finish();
 }
 
@@ -224,8 +226,7 @@ changed_row(void *arg, TupleTableSlot *slot)
 	else
 	{
 		key = DatumGetTextPP(slot->tts_values[0]);
-		c->status =
-			bmc_dict_put_bytes(&c->users, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &code);
+		c->status = bmc_dict_put_bytes(&c->users, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &code);
 	}
 }
 
@@ -377,10 +378,11 @@ check_top_level(FunctionCallInfo fcinfo)
 {
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		((CallContext *) fcinfo->context)->atomic)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
-						errmsg("behav_refresh_table commits, so it cannot run in a transaction block"),
-						errhint("CALL it alone, or fill the table in one transaction: SELECT * FROM "
-								"behav_recommend_table(...).")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("behav_refresh_table commits, so it cannot run in a transaction block"),
+				 errhint("CALL it alone, or fill the table in one transaction: SELECT * FROM "
+						 "behav_recommend_table(...).")));
 }
 
 /* The answer: users, rows, resumed. */

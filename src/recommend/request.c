@@ -97,8 +97,8 @@ void
 bm_request_min_score(BmRequest *r, float8 least)
 {
 	if (isnan(least))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"min_score\" cannot be NaN")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"min_score\" cannot be NaN")));
 	r->serve.min_score = (float) least;
 }
 
@@ -134,8 +134,7 @@ bm_request_max_per(BmRequest *r, Jsonb *max_per)
 			continue;
 		if (v.type != jbvNumeric)
 			bad_max_per();
-		limit = DatumGetFloat8(
-			DirectFunctionCall1(numeric_float8, NumericGetDatum(v.val.numeric)));
+		limit = DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(v.val.numeric)));
 		if (!(limit >= 1 && limit <= PG_INT32_MAX && limit == floor(limit)))
 			bad_max_per();
 		(void) bm_items_column(bm_serving_items(r->model, "max_per"), r->cap[n], "max_per");
@@ -195,8 +194,7 @@ gather_pins(BmRequest *r)
 	BmPin *pin = palloc(sizeof(BmPin) * BM_MAX_PINS);
 
 	for (int i = 0; i < r->nheld && r->arrange.npins < BM_MAX_PINS; i++)
-		if (r->held[i].rule->kind == BM_RULE_PIN &&
-			(size_t) r->held[i].rule->place <= r->serve.k)
+		if (r->held[i].rule->kind == BM_RULE_PIN && (size_t) r->held[i].rule->place <= r->serve.k)
 		{
 			r->pin[r->arrange.npins] = r->held[i].rule;
 			pin[r->arrange.npins++] =

@@ -32,14 +32,14 @@ typedef struct BmRequest
 	BmServe serve; /* serve.arrange points to arrange where it is wanted */
 	BmArrange arrange;
 	char *cap[BM_MAX_CAPS]; /* columns of the table of items */
-	int64 before;			/* history before this time; PG_INT64_MAX: all */
-	TimestampTz at;			/* rules that hold at this time */
-	const char *segment;	/* asked for, or NULL */
+	int64 before;           /* history before this time; PG_INT64_MAX: all */
+	TimestampTz at;         /* rules that hold at this time */
+	const char *segment;    /* asked for, or NULL */
 	BmHeldRule *held;
 	int nheld;
 	const BmRule *pin[BM_MAX_PINS]; /* (arrange.npins) */
-	uint32_t pinned[BM_MAX_PINS];	/* (arrange.npins) the item that each has put, or BM_NONE */
-	uint64_t *allowed; /* the bits that serve.allowed points to, or NULL: all */
+	uint32_t pinned[BM_MAX_PINS];   /* (arrange.npins) the item that each has put, or BM_NONE */
+	uint64_t *allowed;              /* the bits that serve.allowed points to, or NULL: all */
 	BmStep step[BM_MAX_STEPS];
 	int nsteps;
 } BmRequest;

@@ -27,18 +27,18 @@ typedef struct BmRule
 	int64 id;
 	char *name; /* or NULL */
 	BmRuleKind kind;
-	uint64_t *items;  /* (nitems bits); NULL: filter says */
-	char *filter;	  /* or NULL */
-	float multiplier; /* of a boost */
-	int place;		  /* of a pin, from 1 */
+	uint64_t *items;         /* (nitems bits); NULL: filter says */
+	char *filter;            /* or NULL */
+	float multiplier;        /* of a boost */
+	int place;               /* of a pin, from 1 */
 	TimestampTz from, until; /* DT_NOBEGIN, DT_NOEND: open */
 } BmRule;
 
 typedef struct BmServing
 {
-	BmSource *source;		 /* NULL until asked */
+	BmSource *source;        /* NULL until asked */
 	BmHistoryReader *reader; /* NULL until asked */
-	BmItems *items;			 /* NULL until asked */
+	BmItems *items;          /* NULL until asked */
 	bool rules_loaded;
 	BmRule *rule; /* (nrules) by number */
 	int nrules;
@@ -62,8 +62,8 @@ extern BmItems *bm_serving_items(BmModel *model, const char *what);
  */
 extern uint64_t *bm_filter(BmModel *model, const char *filter, const char *what);
 /* Items whose value of column is that of none of like's. A row without a value differs from all. */
-extern uint64_t *bm_filter_other(BmModel *model, const char *column, const uint32_t *like,
-								 size_t n, const char *what);
+extern uint64_t *bm_filter_other(BmModel *model, const char *column, const uint32_t *like, size_t n,
+								 const char *what);
 /*
  * The values of a column as codes: group (nitems), BM_NONE without a value or a row. items (n): only
  * these; NULL: all. Returns how many values there are.

@@ -52,22 +52,25 @@ static char *
 similar_sql(const BmModel *model, const BmSource *s)
 {
 	char *time = bm_source_time_expr(s);
-	char *event = psprintf(
-		"(SELECT %1$s AS who, %2$s AS item, (%3$s)::float8 * exp(-0.6931471805599453 * "
-		"greatest(-100, least(100, extract(epoch FROM (SELECT t FROM newest) - %4$s)::float8 / $4))) "
-		"AS w FROM %5$s "
-		"WHERE %1$s IS NOT NULL AND %2$s IS NOT NULL AND %4$s < $2 AND %4$s >= $3)",
-		quote_identifier(s->user_id), bm_source_item_expr(s), weight_expr(model, s), time,
-		s->relation);
+	char *event =
+		psprintf("(SELECT %1$s AS who, %2$s AS item, (%3$s)::float8 * exp(-0.6931471805599453 * "
+				 "greatest(-100, least(100, extract(epoch FROM (SELECT t FROM newest) - "
+				 "%4$s)::float8 / $4))) "
+				 "AS w FROM %5$s "
+				 "WHERE %1$s IS NOT NULL AND %2$s IS NOT NULL AND %4$s < $2 AND %4$s >= $3)",
+				 quote_identifier(s->user_id), bm_source_item_expr(s), weight_expr(model, s), time,
+				 s->relation);
 
 	return psprintf(
-		"WITH newest AS MATERIALIZED (SELECT max(%3$s) AS t FROM %4$s WHERE %5$s = $1 AND %3$s < $2), "
+		"WITH newest AS MATERIALIZED (SELECT max(%3$s) AS t FROM %4$s WHERE %5$s = $1 AND %3$s < "
+		"$2), "
 		"mine AS MATERIALIZED (SELECT item, max(w) AS w FROM %1$s e WHERE who = $1 GROUP BY 1 "
 		"HAVING max(w) > 0), "
 		"other AS (SELECT who, item, max(w) AS w FROM %1$s e WHERE who <> $1 AND who IN "
 		"(SELECT who FROM %1$s f WHERE item IN (SELECT item FROM mine)) "
 		"GROUP BY 1, 2 HAVING max(w) > 0) "
-		"SELECT o.who::text, sum(o.w * m.w) / sqrt(sum(o.w * o.w) * (SELECT sum(w * w) FROM mine)), "
+		"SELECT o.who::text, sum(o.w * m.w) / sqrt(sum(o.w * o.w) * (SELECT sum(w * w) FROM "
+		"mine)), "
 		"sum(o.w * m.w), count(m.w), "
 		"(array_agg(o.item::text ORDER BY o.w * m.w DESC, o.item) FILTER (WHERE m.w > 0))[:%2$d], "
 		"(array_agg(o.w * m.w ORDER BY o.w * m.w DESC, o.item) FILTER (WHERE m.w > 0))[:%2$d] "
@@ -137,9 +140,10 @@ similar_users(FunctionCallInfo fcinfo, BmUser user)
 	if (before == PG_INT64_MAX)
 		before = GetCurrentTransactionStartTimestamp() + USECS_PER_DAY;
 	p[1] = bm_param_datum(TIMESTAMPTZOID, TimestampTzGetDatum(before));
-	p[2] = bm_param_datum(TIMESTAMPTZOID, TimestampTzGetDatum(s->options.min_time
-																  ? bm_option_time(s->options.min_time)
-																  : DT_NOBEGIN));
+	p[2] =
+		bm_param_datum(TIMESTAMPTZOID,
+					   TimestampTzGetDatum(s->options.min_time ? bm_option_time(s->options.min_time)
+															   : DT_NOBEGIN));
 	p[3] = bm_param_float8(half_life);
 	p[4] = bm_param_int8(k);
 	SPI_connect();

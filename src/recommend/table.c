@@ -187,9 +187,8 @@ histories_of_index(BmTableJob *job, size_t first, size_t n)
 	for (size_t u = 0; u < n; u++)
 	{
 		uint32_t code = (uint32_t) (first + u);
-		BmUser user = {.known = true,
-					   .is_int = job->source->user_int,
-					   .text = bm_dict_text(job->users, code)};
+		BmUser user = {
+			.known = true, .is_int = job->source->user_int, .text = bm_dict_text(job->users, code)};
 
 		if (user.is_int)
 			user.key = job->users->key[code];
@@ -288,11 +287,9 @@ read_all_kinds(BmTableJob *job)
 
 	for (int c = 0; c < r->arrange.ncaps; c++)
 	{
-		uint32_t *group =
-			palloc_extended(sizeof(uint32_t) * job->model->items.n, MCXT_ALLOC_HUGE);
+		uint32_t *group = palloc_extended(sizeof(uint32_t) * job->model->items.n, MCXT_ALLOC_HUGE);
 
-		r->arrange.ngroups[c] =
-			bm_filter_groups(group, job->model, r->cap[c], NULL, 0, "max_per");
+		r->arrange.ngroups[c] = bm_filter_groups(group, job->model, r->cap[c], NULL, 0, "max_per");
 		r->arrange.group[c] = group;
 	}
 }

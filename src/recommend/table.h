@@ -24,12 +24,12 @@ typedef struct BmTableJob
 	const BmDictView *users; /* who is answered, in the order of their keys */
 	/* Histories come from a reading of the whole source, or, without one, from the index, user by user. */
 	BmLog *log;
-	uint32_t *code;		/* (log items) the model's code, or BM_NONE */
+	uint32_t *code;     /* (log items) the model's code, or BM_NONE */
 	int behaviour[256]; /* the model's code of a behaviour of the log, or -1 */
 	/* one block of users */
 	uint32_t *item, *found; /* (block, k), (block) */
-	float *score;			/* (block, k) */
-	BmHistory *h;			/* (block) */
+	float *score;           /* (block, k) */
+	BmHistory *h;           /* (block) */
 	int64 rows;
 } BmTableJob;
 

@@ -38,10 +38,10 @@ bm_segment_tensors(BmTraining *t)
 	if (t->options.segment == NULL || names->n == 0)
 		return;
 	if (names->n > MAX_SEGMENTS)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("column \"%s\" has too many values to be segments",
-							   t->options.segment),
-						errdetail("It has %u; the limit is %d.", names->n, MAX_SEGMENTS)));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column \"%s\" has too many values to be segments", t->options.segment),
+				 errdetail("It has %u; the limit is %d.", names->n, MAX_SEGMENTS)));
 	item = palloc(sizeof(uint32_t) * shape[0] * shape[1]);
 	score = palloc(sizeof(float) * shape[0] * shape[1]);
 	bm_check(bmc_segments(item, score, &t->split->all, t->log->extra_code[0], names->n, HALF_LIFE,

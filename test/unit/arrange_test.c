@@ -95,8 +95,8 @@ naive_list(uint32_t *list, size_t k, const BmArrange *a, const float *scores)
 			{
 				double s = a->lambda >= 1 ? (double) scores[i] : 0, most = 0;
 
-				if (!(scores[i] > -INFINITY) || listed(list, n, i) ||
-					listed(pinned, a->npins, i) || !room(a, list, n, i))
+				if (!(scores[i] > -INFINITY) || listed(list, n, i) || listed(pinned, a->npins, i) ||
+					!room(a, list, n, i))
 					continue;
 				for (size_t j = 0; j < n && a->lambda < 1; j++)
 					most = fmax(most, (double) likeness(a, i, list[j]));
@@ -125,7 +125,8 @@ test_arrange(void)
 	BmRng rng = bmc_rng(7, 1);
 	UnitHeap heap;
 
-	CASE("lists with pins, caps and variety are those of a brute force, one by one and many at once");
+	CASE("lists with pins, caps and variety are those of a brute force, one by one and many at "
+		 "once");
 	unit_heap(&heap);
 	for (int round = 0; round < 300; round++)
 	{
@@ -233,7 +234,11 @@ test_boost(void)
 	scores = bmc_serve_scores(&s, &h, scratch, false);
 	for (uint32_t i = 0; i < ITEMS; i++)
 		CHECK_NEAR(scores[i],
-				   low + (plain[i] - low) * (i == 3 ? 2 : i == 8 ? 0 : i == 20 ? 0.5f : 1), 1e-5);
+				   low + (plain[i] - low) * (i == 3    ? 2
+											 : i == 8  ? 0
+											 : i == 20 ? 0.5f
+													   : 1),
+				   1e-5);
 	free(scratch);
 }
 
@@ -245,7 +250,8 @@ test_cart(void)
 	uint32_t items[3] = {2, 9, 14}, turned[3] = {14, 2, 9}, all[ITEMS];
 	BmHistory h = {.n = 3, .item = items}, back = {.n = 3, .item = turned};
 	float scores[ITEMS], other[ITEMS], row[ITEMS], want[ITEMS] = {0}, share[ITEMS * 3];
-	void *scratch = block(bmc_blend_score_bytes(&cart, 1) + bmc_blend_explain_bytes(&cart, 3, ITEMS));
+	void *scratch =
+		block(bmc_blend_score_bytes(&cart, 1) + bmc_blend_explain_bytes(&cart, 3, ITEMS));
 
 	CASE("a cart's answer is the mean of the standardised answers to each item, in any order");
 	for (int e = 0; e < 3; e++)
@@ -288,7 +294,8 @@ test_segments(void)
 	CASE("popularity by segment is the sum over its events; the shop's goes on below it");
 	for (size_t e = 0; e < L.start[USERS]; e++)
 		segment[e] = e % 4 == 3 ? BM_NONE : (uint32_t) (e % 4 == 2 ? 1 : e % 4);
-	CHECK_INT(bmc_segments(item, score, &L.s, segment, 3, half_life, unit_heap(&heap), NULL), BM_OK);
+	CHECK_INT(bmc_segments(item, score, &L.s, segment, 3, half_life, unit_heap(&heap), NULL),
+			  BM_OK);
 	CHECK_INT(heap.live, 0);
 	for (uint32_t s = 0; s < 3; s++)
 	{
@@ -310,8 +317,8 @@ test_segments(void)
 			if (i > 0 && i < n)
 				CHECK(score[s * BM_SEGMENT_TOP + i] <= score[s * BM_SEGMENT_TOP + i - 1]);
 		}
-		bmc_segment_scores(scores, item + s * BM_SEGMENT_TOP, score + s * BM_SEGMENT_TOP, popularity,
-						   ITEMS);
+		bmc_segment_scores(scores, item + s * BM_SEGMENT_TOP, score + s * BM_SEGMENT_TOP,
+						   popularity, ITEMS);
 		for (int i = 0; i < ITEMS; i++)
 			for (int j = 0; j < ITEMS; j++)
 			{
@@ -324,17 +331,17 @@ test_segments(void)
 	CHECK_INT(item[2 * BM_SEGMENT_TOP], BM_NONE); /* a segment without events */
 }
 
-#define DAYS(d) ((int64_t) (d) * 86400 * 1000000)
+#define DAYS(d) ((int64_t) (d) *86400 * 1000000)
 
 static void
 test_again(void)
 {
 	BmPurchase p[] = {
-		{7, DAYS(40)}, {7, DAYS(10)}, {7, DAYS(20)}, {7, DAYS(20) + 5}, /* 10, 20: two at once */
-		{3, DAYS(30)}, {3, DAYS(25)}, {3, DAYS(35)},					/* every 5 days */
-		{9, DAYS(44)},													/* once */
-		{5, DAYS(1)},  {5, DAYS(1) + 1},								/* one purchase of two */
-		{1, DAYS(0)},  {1, DAYS(10)},									/* long ago */
+		{7, DAYS(40)}, {7, DAYS(10)},    {7, DAYS(20)}, {7, DAYS(20) + 5}, /* 10, 20: two at once */
+		{3, DAYS(30)}, {3, DAYS(25)},    {3, DAYS(35)},                    /* every 5 days */
+		{9, DAYS(44)},                                                     /* once */
+		{5, DAYS(1)},  {5, DAYS(1) + 1},                                   /* one purchase of two */
+		{1, DAYS(0)},  {1, DAYS(10)},                                      /* long ago */
 	};
 	size_t n = sizeof(p) / sizeof(p[0]);
 	BmAgain out[8];

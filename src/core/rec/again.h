@@ -17,10 +17,10 @@ typedef struct BmPurchase
 typedef struct BmAgain
 {
 	uint32_t item;
-	size_t times;	  /* purchases, >= 2 */
-	int64_t last;	  /* time of the newest */
+	size_t times;     /* purchases, >= 2 */
+	int64_t last;     /* time of the newest */
 	int64_t interval; /* median time between purchases, > 0 */
-	int64_t due;	  /* last + interval */
+	int64_t due;      /* last + interval */
 	/*
 	 * (1 - 1 / times) * min(r, 1 / r), r the time since the last purchase in intervals: 1 - 1/times on
 	 * the day that it is due, less before, and less again when the user has let it pass.

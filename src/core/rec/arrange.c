@@ -97,11 +97,11 @@ typedef struct Arranging
 	const uint32_t *item;
 	const float *score;
 	size_t n, next;
-	size_t at[BM_MAX_PINS]; /* (npins) where in the pool; n: nowhere */
-	uint8_t *taken;			/* (n) KEPT for its place, or PICKED */
-	uint32_t *count; /* per cap: (ngroups) picked of each value */
+	size_t at[BM_MAX_PINS];           /* (npins) where in the pool; n: nowhere */
+	uint8_t *taken;                   /* (n) KEPT for its place, or PICKED */
+	uint32_t *count;                  /* per cap: (ngroups) picked of each value */
 	float *relevance, *nearest, *row; /* (n) */
-	float *scores, *share;			  /* (nitems), (n): one item's answer and what of it is due to it */
+	float *scores, *share; /* (nitems), (n): one item's answer and what of it is due to it */
 	void *inner;
 } Arranging;
 
@@ -120,10 +120,11 @@ model_bytes(const BmArrange *a, size_t n)
 {
 	if (a->lambda >= 1.0f || a->embedding)
 		return 0;
-	return bmc_add(bmc_add(bmc_take_size(a->nitems, sizeof(float)), bmc_take_size(n, sizeof(float))),
-				   bmc_take_size(bmc_add(bmc_blend_score_bytes(a->model, 1),
-										 bmc_blend_explain_bytes(a->model, 1, n)),
-								 1));
+	return bmc_add(
+		bmc_add(bmc_take_size(a->nitems, sizeof(float)), bmc_take_size(n, sizeof(float))),
+		bmc_take_size(
+			bmc_add(bmc_blend_score_bytes(a->model, 1), bmc_blend_explain_bytes(a->model, 1, n)),
+			1));
 }
 
 size_t
@@ -151,8 +152,8 @@ begin(Arranging *x, const BmArrange *a, size_t n, void *scratch)
 	x->scores = bmc_take(&arena, a->nitems, sizeof(float));
 	x->share = bmc_take(&arena, n, sizeof(float));
 	x->inner = bmc_take(
-		&arena, bmc_add(bmc_blend_score_bytes(a->model, 1), bmc_blend_explain_bytes(a->model, 1, n)),
-		1);
+		&arena,
+		bmc_add(bmc_blend_score_bytes(a->model, 1), bmc_blend_explain_bytes(a->model, 1, n)), 1);
 }
 
 /* The first pin that is not shown yet and whose place has come; BM_NONE: none. */

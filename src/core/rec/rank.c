@@ -26,7 +26,7 @@ typedef struct EvaluateJob
 	float *rank;     /* (ncases) or NULL */
 	BmMetrics *part; /* per task */
 	uint32_t *shown; /* (threads, nitems) how often each item was shown */
-	char *scratch; /* per worker */
+	char *scratch;   /* per worker */
 	size_t scratch_bytes;
 } EvaluateJob;
 
@@ -239,7 +239,8 @@ gini(uint32_t *count, size_t n)
 		total += (double) count[i];
 		weighted += (double) (i + 1) * (double) count[i];
 	}
-	return total > 0.0 ? 2.0 * weighted / ((double) n * total) - (double) (n + 1) / (double) n : 0.0;
+	return total > 0.0 ? 2.0 * weighted / ((double) n * total) - (double) (n + 1) / (double) n
+					   : 0.0;
 }
 
 /* Add the batches in order; and how often each item was shown by any worker. */

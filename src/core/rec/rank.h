@@ -49,9 +49,9 @@ typedef struct BmMetrics
 	double ndcg_squares;   /* sum of the squares of ndcg, for its standard error */
 	double
 		popularity; /* sum over cases of the mean training share (support / events) of the k shown */
-	double head;   /* sum over cases of the share of the k shown that the first 1 % of items have */
-	size_t shown;  /* distinct items shown at least once; coverage = shown / nitems */
-	double gini;   /* of how often each item is shown: 0 all equally, 1 always the same; not a sum */
+	double head;  /* sum over cases of the share of the k shown that the first 1 % of items have */
+	size_t shown; /* distinct items shown at least once; coverage = shown / nitems */
+	double gini;  /* of how often each item is shown: 0 all equally, 1 always the same; not a sum */
 } BmMetrics;
 
 /* Standard errors of recall@k and NDCG@k; 0 without cases. */

@@ -17,8 +17,8 @@
  * log's events, BM_NONE for none; half_life in microseconds, <= 0: no decay; age before the newest event.
  */
 extern BmStatus bmc_segments(uint32_t *item, float *score, const BmSequences *data,
-							 const uint32_t *segment, size_t nsegments, double half_life, BmMem *mem,
-							 const BmStop *stop);
+							 const uint32_t *segment, size_t nsegments, double half_life,
+							 BmMem *mem, const BmStop *stop);
 /*
  * scores (nitems): the segment's items first, in their order, then everything else in the order of
  * popularity (nitems, >= 0), which is scaled to lie below the segment's least score.

@@ -78,7 +78,7 @@ typedef struct ManyJob
 	const BmHistory *h;
 	uint32_t *item, *found;
 	float *score;
-	char *scratch; /* per worker */
+	char *scratch;              /* per worker */
 	size_t scratch_bytes, most; /* of a worker; items of the largest pool */
 } ManyJob;
 

@@ -24,11 +24,11 @@ typedef struct BmServe
 	const float *popularity; /* (nitems) answer to a history without a known item */
 	size_t k;
 	BmExclude exclude;
-	const bool *purchase;    /* (256) */
-	const BmBoost *boost;    /* (nboosts) an item at most once; before anything is taken out */
+	const bool *purchase; /* (256) */
+	const BmBoost *boost; /* (nboosts) an item at most once; before anything is taken out */
 	size_t nboosts;
-	const uint64_t *allowed; /* (nitems bits) or NULL: only these */
-	float min_score;         /* -INFINITY: none */
+	const uint64_t *allowed;  /* (nitems bits) or NULL: only these */
+	float min_score;          /* -INFINITY: none */
 	const BmArrange *arrange; /* NULL: the k best as they are; else only bmc_serve_many looks */
 } BmServe;
 
