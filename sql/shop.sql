@@ -89,6 +89,33 @@ ALTER TABLE s_items DROP COLUMN sku;
 SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
 ROLLBACK;
 SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+-- the answer of a plain condition is kept as long as nobody has changed anything
+UPDATE s_items SET stock = 1000 WHERE sku IN (4, 5, 6);
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+UPDATE s_items SET stock = sku WHERE sku = 6;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+BEGIN;
+DELETE FROM s_items WHERE sku = 5;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+ROLLBACK;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
+-- what is not plain is asked each time: a setting, a function found by the search_path, a policy
+SET app.stock = 1000;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => $$ stock = current_setting('app.stock')::int $$);
+SET app.stock = 7;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => $$ stock = current_setting('app.stock')::int $$);
+CREATE SCHEMA s_one;
+CREATE FUNCTION s_one.wanted(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = 1000';
+CREATE FUNCTION public.wanted(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = 7';
+SET search_path = s_one, public;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'wanted(stock)');
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'wanted(stock)');
+RESET search_path;
+SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'wanted(stock)');
+DROP SCHEMA s_one CASCADE;
+DROP FUNCTION public.wanted(int);
+UPDATE s_items SET stock = sku WHERE sku IN (4, 5);
 
 -- ---- kinds and variety ----
 SELECT count(*) AS rows, max(n) AS most FROM (SELECT i.kind, count(*) AS n FROM behav_recommend(5, 8, exclude => 'nothing', max_per => '{"kind": 2}') r

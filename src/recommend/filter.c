@@ -4,23 +4,41 @@
  *		what their values of a column are.
  *
  * An expression is parsed alone first, so that nothing but one expression gets into the query. The plans
- * are kept with the model, the last used ones.
+ * are kept with the model, the last used ones. What an immutable expression on a plain table has answered is
+ * kept with its plan, too, and holds for every snapshot that sees the same transactions: then no row can
+ * have become another.
  */
 #include "pg/pg.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "parser/parser.h"
 #include "pg/scan.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "recommend/answer.h"
 
 #define MAX_PLANS 32
+#define MAX_RUNNING 256 /* transactions in progress that a kept answer remembers */
+
+/* What a snapshot sees, and what names mean: with the same, an immutable expression has the same answer. */
+typedef struct Sight
+{
+	bool known;
+	TransactionId xmin, xmax, running[MAX_RUNNING];
+	uint32 nrunning;
+	char *search_path;
+} Sight;
 
 /* ---- plans ---- */
 
@@ -30,8 +48,10 @@ typedef struct ItemPlan
 	MemoryContext context;
 	MemoryContextCallback release;
 	SPIPlanPtr plan;
-	int in_use; /* a filter may call a function that asks for recommendations */
-	Oid type;   /* of the parameter, or InvalidOid */
+	int in_use;     /* a filter may call a function that asks for recommendations */
+	Oid type;       /* of the parameter, or InvalidOid */
+	uint64_t *bits; /* the answer of a filter at sight, or NULL */
+	Sight sight;
 	char sql[FLEXIBLE_ARRAY_MEMBER];
 } ItemPlan;
 
@@ -247,19 +267,97 @@ group_row(void *arg, TupleTableSlot *slot)
 
 /* ---- questions ---- */
 
+/* ---- kept answers ---- */
+
+static void
+take_sight(Sight *sight, MemoryContext context)
+{
+	Snapshot s = GetActiveSnapshot();
+
+	sight->known = s->snapshot_type == SNAPSHOT_MVCC && !s->takenDuringRecovery &&
+				   s->xcnt <= MAX_RUNNING && !TransactionIdIsValid(GetTopTransactionIdIfAny());
+	if (!sight->known)
+		return;
+	sight->xmin = s->xmin;
+	sight->xmax = s->xmax;
+	sight->nrunning = s->xcnt;
+	memcpy(sight->running, s->xip, s->xcnt * sizeof(TransactionId));
+	if (sight->search_path == NULL || strcmp(sight->search_path, namespace_search_path) != 0)
+		sight->search_path = MemoryContextStrdup(context, namespace_search_path);
+}
+
+/* Does the active snapshot see exactly what it saw, and mean the same? */
+static bool
+same_sight(const Sight *sight)
+{
+	Snapshot s = GetActiveSnapshot();
+
+	return sight->known && s->snapshot_type == SNAPSHOT_MVCC && !s->takenDuringRecovery &&
+		   !TransactionIdIsValid(GetTopTransactionIdIfAny()) && s->xmin == sight->xmin &&
+		   s->xmax == sight->xmax && s->xcnt == sight->nrunning &&
+		   memcmp(sight->running, s->xip, s->xcnt * sizeof(TransactionId)) == 0 &&
+		   strcmp(sight->search_path, namespace_search_path) == 0;
+}
+
+/* A table of its own, without policies and children, and nothing in the query but immutable functions on it. */
+static bool
+repeatable(SPIPlanPtr plan, Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	const Query *query = linitial_node(Query, source->query_list);
+	Form_pg_class form;
+	bool plain;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	plain = (form->relkind == RELKIND_RELATION || form->relkind == RELKIND_MATVIEW) &&
+			!form->relrowsecurity && !form->relhassubclass;
+	ReleaseSysCache(tuple);
+	return plain && !query->hasSubLinks &&
+		   linitial_node(RangeTblEntry, query->rtable)->relid == relid &&
+		   !contain_mutable_functions((Node *) query->jointree);
+}
+
+/* Keep what a filter has answered just now. */
+static void
+keep_bits(BmModel *model, ItemPlan *p, const uint64_t *bits, Oid relid)
+{
+	size_t bytes = (model->items.n / 64 + 1) * sizeof(uint64_t);
+
+	p->sight.known = false;
+	if (!repeatable(p->plan, relid))
+		return;
+	if (p->bits == NULL)
+		p->bits = MemoryContextAllocHuge(p->context, bytes);
+	memcpy(p->bits, bits, bytes);
+	take_sight(&p->sight, p->context);
+}
+
 uint64_t *
 bm_filter(BmModel *model, const char *filter, const char *what)
 {
 	const BmItems *items = bm_serving_items(model, what);
 	RowJob job = {.model = model, .bits = bm_item_bits(model, false)};
 	char *sql;
+	ItemPlan *p;
 
 	/* the line's end closes a comment of the expression */
 	sql = psprintf("SELECT %s FROM %s WHERE (%s\n)", bm_items_key_expr(items), items->relation,
 				   filter);
-	if (find_plan(bm_serving(model), sql, InvalidOid) == NULL)
+	p = find_plan(bm_serving(model), sql, InvalidOid);
+	if (p && same_sight(&p->sight))
+	{
+		memcpy(job.bits, p->bits, (model->items.n / 64 + 1) * sizeof(uint64_t));
+		return job.bits;
+	}
+	if (p == NULL)
 		bm_check_expression(filter, what);
 	run_plan(model, sql, (Datum) 0, InvalidOid, bit_row, &job);
+	p = find_plan(bm_serving(model), sql, InvalidOid);
+	if (p)
+		keep_bits(model, p, job.bits, items->relid);
 	return job.bits;
 }
 
