@@ -100,7 +100,7 @@ DELETE FROM s_items WHERE sku = 5;
 SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
 ROLLBACK;
 SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => 'stock = 1000');
--- what is not plain is asked each time: a setting, a function found by the search_path, a policy
+-- what is not plain is asked each time: a setting, a function found by the search_path
 SET app.stock = 1000;
 SELECT count(*) FROM behav_recommend(5, 100, exclude => 'nothing', filter => $$ stock = current_setting('app.stock')::int $$);
 SET app.stock = 7;
