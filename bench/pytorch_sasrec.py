@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The network, loss, batches and protocol of bench/sasrec_bench.c in plain PyTorch on the CPU.
+"""The network, loss, batches and protocol of bench/next_item_bench.c in plain PyTorch on the CPU.
 
 Pre-norm SASRec: packed projections, scaled_dot_product_attention, positions counted from the end,
 softmax cross-entropy over the target and negatives shared by the batch (or over all items), Adam.
 What PyTorch users usually do, and nothing against it: data in memory, no loader, a batch cut to its
-longest sequence, the loss on real positions only. Takes and prints the same as sasrec_bench.
+longest sequence, the loss on real positions only. Takes and prints the same as next_item_bench.
 
 usage: pytorch_sasrec.py FILE [name=value ...]
 """

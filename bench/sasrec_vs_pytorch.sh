@@ -39,7 +39,7 @@ mkdir -p "$OUT"
 find_python
 xz -dc "$DATA/seqrec_s3_beauty.txt.xz" > "$OUT/beauty.txt"
 "${CC:-cc}" -std=gnu11 -O3 -fno-math-errno -fno-trapping-math -I"$ROOT/src" -o "$OUT/bench" \
-	"$ROOT"/src/core/num/*.c "$ROOT"/src/core/nn/*.c "$ROOT/bench/sasrec_bench.c" -lm -lpthread -ldl
+	"$ROOT"/src/core/num/*.c "$ROOT"/src/core/nn/*.c "$ROOT/bench/next_item_bench.c" -lm -lpthread -ldl
 
 : > "$OUT/core.time"
 : > "$OUT/torch.time"

@@ -4,10 +4,10 @@
  */
 #include "pg/pg.h"
 
-#include "core/nn/sasrec.h"
+#include "core/nn/next_item.h"
 #include "recommend/algorithms.h"
 
-#define AT(field) offsetof(BmSasrecOptions, field)
+#define AT(field) offsetof(BmNextOptions, field)
 
 /* Epochs that early stopping usually needs; for the estimate of cost only. */
 #define USUAL_EPOCHS 40.0
@@ -47,7 +47,7 @@ static const BmOptionSpec options[] = {
 static void
 settle(void *options, const BmFitSize *size)
 {
-	BmSasrecOptions *o = options;
+	BmNextOptions *o = options;
 	double events = (double) size->nevents / Max((double) size->nusers, 1.0);
 	bool long_history = events > LONG_HISTORY;
 
@@ -66,7 +66,7 @@ settle(void *options, const BmFitSize *size)
 static double
 work(const BmFitSize *size, const void *options)
 {
-	const BmSasrecOptions *o = options;
+	const BmNextOptions *o = options;
 	double D = o->dim, F = o->hidden > 0 ? o->hidden : D;
 	double targets = o->negatives > 0 ? o->negatives : (double) size->nitems;
 	double token =

@@ -196,7 +196,8 @@ test_saturated(void)
 	BmSteps s = bmc_steps(&ragged, memory);
 	BmRecurrent w = {random_floats(H * W, 1e4f, 1), zeros(W), random_floats(H * W, 1e4f, 2),
 					 zeros(W)};
-	float *x = random_floats(T * H, 1.0f, 3), *h = zeros(T * H), *dh = random_floats(T * H, 1.0f, 4);
+	float *x = random_floats(T * H, 1.0f, 3), *h = zeros(T * H),
+		  *dh = random_floats(T * H, 1.0f, 4);
 	float *keep = zeros(bmc_gru_keep(T, H)), *dx = zeros(T * H);
 	float *scratch = zeros(bmc_recurrent_scratch(T, H, 3));
 	bool finite = true;

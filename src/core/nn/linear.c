@@ -16,9 +16,8 @@ bmc_linear_forward(float *y, size_t ldy, const float *x, const float *W, size_t 
 	gemm(false, false, T, O, I, 1.0f, x, I, W, ldw, 1.0f, y, ldy);
 }
 
-/* sum (O) += column sums of y (T,O). */
-BM_CLONES static void
-column_sums(float *sum, const float *y, size_t T, size_t O)
+BM_CLONES void
+bmc_column_sums(float *sum, const float *y, size_t T, size_t O)
 {
 	for (size_t t = 0; t < T; t++, y += O)
 		for (size_t o = 0; o < O; o++)
@@ -30,7 +29,7 @@ bmc_linear_gradients(float *dW, float *db, const float *dy, const float *x, size
 					 size_t O, BmGemm gemm)
 {
 	gemm(true, false, I, O, T, 1.0f, x, I, dy, O, 1.0f, dW, O);
-	column_sums(db, dy, T, O);
+	bmc_column_sums(db, dy, T, O);
 }
 
 void

@@ -24,5 +24,7 @@ extern void bmc_linear_backward(float *dx, float *dW, float *db, const float *dy
 /* The parameters' part alone: dW (I,O) += x^T * dy;  db (O) += column sums of dy. */
 extern void bmc_linear_gradients(float *dW, float *db, const float *dy, const float *x, size_t T,
 								 size_t I, size_t O, BmGemm gemm);
+/* sum (O) += column sums of y (T,O). */
+extern void bmc_column_sums(float *sum, const float *y, size_t T, size_t O);
 
 #endif

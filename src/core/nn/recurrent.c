@@ -104,8 +104,8 @@ bmc_recurrent_carry(float *dh, const float *add, const float *dmix, const float 
 
 void
 bmc_recurrent_gradients(float *dx, const BmRecurrent *dw, const float *dgate, const float *dmix,
-						const float *before, const float *x, const BmRecurrent *w,
-						const BmSteps *s, size_t I, size_t H, size_t G, BmGemm gemm)
+						const float *before, const float *x, const BmRecurrent *w, const BmSteps *s,
+						size_t I, size_t H, size_t G, BmGemm gemm)
 {
 	bmc_linear_backward(dx, dw ? dw->W : NULL, dw ? dw->b : NULL, dgate, x, w->W, s->T, I, G * H,
 						gemm);
