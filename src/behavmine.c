@@ -22,7 +22,9 @@ const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,     &bm_algor
 											&bm_algorithm_seq_rules,   &bm_algorithm_item_knn,
 											&bm_algorithm_session_knn, &bm_algorithm_ease,
 											&bm_algorithm_als,         &bm_algorithm_sasrec,
-											&bm_algorithm_blend,       NULL};
+											&bm_algorithm_gru,         &bm_algorithm_caser,
+											&bm_algorithm_nextitnet,   &bm_algorithm_blend,
+											NULL};
 
 int bm_max_memory_kb;
 int bm_num_threads;

@@ -19,7 +19,8 @@ typedef struct BmAlgorithm
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;
-	bool network; /* fitted in epochs with early stopping; wants BLAS */
+	bool on_request; /* not among the candidates of a default choice: only when it is named */
+	bool network;    /* fitted in epochs with early stopping; wants BLAS */
 	/* Overwrite options that mean "by size" once the data is known (negatives, length). May be NULL. */
 	void (*settle)(void *options, const BmFitSize *size);
 	/* Rough floating-point operations of one fit, for estimates and for leaving out what would take
