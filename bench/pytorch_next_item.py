@@ -160,11 +160,11 @@ def main():
     net = {"sasrec": SASRec, "gru": GRU}[s["network"]](nitems, s)
     adam = torch.optim.Adam(net.parameters(), lr=s["learning_rate"], betas=(0.9, s["beta2"]))
     best = (-1.0, 0, None)
-    total, fastest = 0.0, math.inf
+    total, fastest, cpu = 0.0, math.inf, math.inf
     print(f"{len(sequences)} users, {nitems} items; PyTorch {torch.__version__}, "
           f"{torch.get_num_threads()} threads", flush=True)
     for epoch in range(1, s["epochs"] + 1):
-        start, loss_sum, steps = time.monotonic(), 0.0, 0
+        start, loss_sum, steps, ticks = time.monotonic(), 0.0, 0, time.process_time()
         for rows in torch.randperm(len(inputs)).split(s["batch"]):
             adam.zero_grad()
             loss = batch_loss(net, inputs[rows], targets[rows], known, s["negatives"])
@@ -174,6 +174,7 @@ def main():
             steps += 1
         seconds = time.monotonic() - start
         total, fastest = total + seconds, min(fastest, seconds)
+        cpu = min(cpu, time.process_time() - ticks)
         line = f"epoch {epoch} loss {loss_sum / steps:.4f}"
         if s["every"] and epoch % s["every"] == 0:
             hr, ndcg = evaluate(net, sequences, 2, s["length"])
@@ -183,7 +184,8 @@ def main():
         print(line, f"seconds {seconds:.3f}", flush=True)
         if s["every"] and epoch - best[1] >= s["patience"]:
             break
-    print(f"{total / epoch:.3f} seconds an epoch (fastest {fastest:.3f}), {total:.1f} in all")
+    print(f"{total / epoch:.3f} seconds an epoch (fastest {fastest:.3f}, {cpu:.3f} of processors), "
+          f"{total:.1f} in all")
     if best[2]:
         net.load_state_dict(best[2])
         hr, ndcg = evaluate(net, sequences, 1, s["length"])

@@ -28,24 +28,27 @@ find_python() {
 	"$PYTHON" -m pip install -q numpy "${TORCH:-torch==2.13.0}" || skip "pip cannot install torch"
 }
 
-# Seconds of the fastest epoch of a log.
-fastest() {
-	sed -n 's/.*(fastest \([0-9.]*\)).*/\1/p' "$1" | sort -n | head -1
+# The least of a figure over the runs of a log: seconds of the fastest epoch, or of processors.
+least() { # log pattern
+	sed -n "s/.*$2.*/\\1/p" "$1" | sort -n | head -1
 }
 
-# Epochs without validation; the machine may be shared, so the two take turns.
+# Epochs without validation; the machine may be shared, so the two take turns, and the processors' time, which
+# other programs change little, stands beside the clock's.
 compare() { # name file windows network threads
-	local log=$OUT/$1.$4.$5 core torch
+	local log=$OUT/$1.$4.$5 time='fastest \([0-9.]*\),' cpu=', \([0-9.]*\) of processors'
 	rm -f "$log".*
-	for _ in 1 2 3; do
+	for _ in 1 2; do
 		"$OUT/bench" "$2" "network=$4" "threads=$5" "${SETTINGS[@]}" every=0 epochs=3 >> "$log.core"
 		"$PYTHON" "$ROOT/bench/pytorch_next_item.py" "$2" "network=$4" "threads=$5" "${SETTINGS[@]}" every=0 \
-			epochs=3 >> "$log.torch"
+			epochs=2 >> "$log.torch"
 	done
-	core=$(fastest "$log.core") torch=$(fastest "$log.torch")
-	awk -v c="$core" -v t="$torch" -v n="$3" -v what="$1 $4, $5 thread(s)" 'BEGIN {
-		steps = int((n + 127) / 128)
-		printf "%-28s ms a step: core %7.2f  PyTorch %7.2f  ratio %.2f\n", what, 1e3 * c / steps, 1e3 * t / steps, t / c }'
+	awk -v c="$(least "$log.core" "$time")" -v t="$(least "$log.torch" "$time")" \
+		-v cc="$(least "$log.core" "$cpu")" -v tc="$(least "$log.torch" "$cpu")" \
+		-v n="$3" -v what="$1 $4, $5 thread(s)" 'BEGIN {
+		ms = 1e3 / int((n + 127) / 128)
+		printf "%-26s ms a step: core %6.1f  PyTorch %6.1f  ratio %5.2f    of processors: %6.1f  %6.1f  %5.2f\n",
+			what, c * ms, t * ms, t / c, cc * ms, tc * ms, tc / cc }'
 }
 
 [ -r "$DATA/seqrec_s3_beauty.txt.xz" ] || skip "no $DATA/seqrec_s3_beauty.txt.xz"
