@@ -616,6 +616,18 @@ test_bind(void)
 		t.t[i] = t.t[--t.n];
 		CHECK(net->bind(&b, &t, "x/", ITEMS + SPARE) != NULL);
 	}
+	for (int i = 0; i < m->tensors.n; i++) /* sizes that no network has */
+		if (strcmp(m->tensors.t[i].name, "x/config") == 0)
+			for (size_t k = 0; k < m->tensors.t[i].shape[0]; k++)
+			{
+				int32_t *c = (int32_t *) m->tensors.t[i].data, right = c[k];
+				const char *wrong;
+
+				c[k] = -5;
+				wrong = net->bind(&b, &m->tensors, "x/", ITEMS + SPARE);
+				CHECK(wrong && strstr(wrong, "config"));
+				c[k] = right;
+			}
 	CHECK(net->bind(&b, &m->tensors, "x/", ITEMS) != NULL);
 	CHECK(net->bind(&b, &m->tensors, "y/", ITEMS + SPARE) != NULL);
 	free_model(m), close_shop(shop);

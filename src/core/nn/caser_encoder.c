@@ -20,7 +20,6 @@
 #include "core/nn/norm.h"
 #include "core/num/vec.h"
 
-#define CONFIG 5 /* format, length, window, filters, vertical */
 #define MAX_WINDOW 32
 #define MAX_FILTERS 256
 
@@ -53,31 +52,6 @@ shape(BmNetShape *s, const BmNextOptions *o)
 	s->C = (size_t) o->filters;
 	s->F = (size_t) o->vertical;
 	return NULL;
-}
-
-static const char *
-stored(BmNextOptions *o, const BmTensors *t, const char *prefix)
-{
-	const int32_t *config = bmc_next_config(t, prefix, CONFIG);
-
-	if (config == NULL)
-		return "tensor \"config\" is missing or has another shape";
-	o->length = config[1];
-	o->kernel = config[2];
-	o->filters = config[3];
-	o->vertical = config[4];
-	return NULL;
-}
-
-static size_t
-config(int32_t *out, const BmNetShape *s)
-{
-	out[0] = BM_NEXT_FORMAT;
-	out[1] = (int32_t) s->L;
-	out[2] = (int32_t) s->K;
-	out[3] = (int32_t) s->C;
-	out[4] = (int32_t) s->F;
-	return CONFIG;
 }
 
 /* Features of a token: the filters' maxima, the vertical sums, the mean. */
@@ -144,9 +118,12 @@ typedef struct Pass
 	float *dx;       /* (T,D) */
 } Pass;
 
+_Static_assert(sizeof(Pass) <= BM_MAX_PASS, "a pass has no place");
+
 static void
-lay_out(Pass *p, const BmNetShape *s, size_t T, BmArena *arena)
+lay_out(void *pass, const BmNetShape *s, size_t T, BmArena *arena)
 {
+	Pass *p = pass;
 	size_t f = sizeof(float), TD = bmc_mul(T, s->D), TF = bmc_mul(T, s->K * s->C);
 	size_t TZ = bmc_mul(T, width(s));
 
@@ -172,22 +149,13 @@ lay_out(Pass *p, const BmNetShape *s, size_t T, BmArena *arena)
 static size_t
 pass_size(const BmNetShape *s, size_t T)
 {
-	BmArena arena = BM_COUNTING_ARENA;
-	Pass p;
-
-	bmc_take(&arena, 1, sizeof(Pass));
-	lay_out(&p, s, T, &arena);
-	return arena.used;
+	return bmc_pass_size(sizeof(Pass), lay_out, s, T);
 }
 
 static void *
 pass(const BmNetShape *s, size_t T, void *memory)
 {
-	BmArena arena = {memory, pass_size(s, T), 0};
-	Pass *p = bmc_take(&arena, 1, sizeof(Pass));
-
-	lay_out(p, s, T, &arena);
-	return p;
+	return bmc_pass(sizeof(Pass), lay_out, s, T, memory);
 }
 
 static float *
@@ -395,8 +363,8 @@ backward(void *pass, const BmWeights *weights, BmWeights *dweights, float *dE, c
 const BmHistoryEncoder bmc_caser_encoder = {
 	.chunk = 1024,
 	.shape = shape,
-	.stored = stored,
-	.config = config,
+	.config = {offsetof(BmNextOptions, length), offsetof(BmNextOptions, kernel),
+			   offsetof(BmNextOptions, filters), offsetof(BmNextOptions, vertical)},
 	.tensors = tensors,
 	.flops = flops,
 	.pass_size = pass_size,

@@ -61,6 +61,29 @@ bmc_weights_moved(const BmWeights *w, const float *from, float *to)
 	return moved;
 }
 
+/* ---- passes ---- */
+
+size_t
+bmc_pass_size(size_t bytes, BmLayOut lay_out, const BmNetShape *s, size_t T)
+{
+	BmArena arena = BM_COUNTING_ARENA;
+	char own[BM_MAX_PASS] __attribute__((aligned(16)));
+
+	bmc_take(&arena, bytes, 1);
+	lay_out(own, s, T, &arena);
+	return arena.used;
+}
+
+void *
+bmc_pass(size_t bytes, BmLayOut lay_out, const BmNetShape *s, size_t T, void *memory)
+{
+	BmArena arena = {memory, bmc_pass_size(bytes, lay_out, s, T), 0};
+	void *pass = bmc_take(&arena, bytes, 1);
+
+	lay_out(pass, s, T, &arena);
+	return pass;
+}
+
 /* ---- the last state ---- */
 
 static const BmDropout no_drop; /* p = 0 */

@@ -43,6 +43,9 @@ typedef struct BmNetTensor
 /* Dropout sites of one pass: streams stream, stream + 1, ... below it. */
 #define BM_NET_STREAMS 64
 
+/* int32 of the tensor "config" at most, the first of which is the format. */
+#define BM_NEXT_CONFIG 8
+
 typedef struct BmTrace BmTrace;
 
 typedef struct BmHistoryEncoder
@@ -51,10 +54,10 @@ typedef struct BmHistoryEncoder
 
 	/* Sizes from options, but N; NULL, or what is wrong with them ("dim must be ..."). */
 	const char *(*shape)(BmNetShape *s, const BmNextOptions *o);
-	/* What of the options the stored tensors tell, for shape(); NULL, or what is wrong with them. */
+	/* The int options that the stored tensor "config" keeps: offsets into BmNextOptions, 0 ends. */
+	size_t config[BM_NEXT_CONFIG];
+	/* Options that the other tensors tell; NULL, or what is wrong. May be NULL: none. */
 	const char *(*stored)(BmNextOptions *o, const BmTensors *t, const char *prefix);
-	/* The stored int32 tensor "config": returns how many (<= BM_NEXT_CONFIG). */
-	size_t (*config)(int32_t *config, const BmNetShape *s);
 	/* Every weight, in the order in which they lie in one block; their number (< BM_MAX_TENSORS - 3). */
 	int (*tensors)(BmNetTensor *out, BmWeights *w, const BmNetShape *s);
 	double (*flops)(const BmNetShape *s); /* rough, of one token's training, without the loss */
@@ -101,6 +104,17 @@ extern void bmc_weights_into(BmWeights *w, const BmHistoryEncoder *e, const BmNe
 							 float *base);
 /* The same places in another block: w points into from. */
 extern BmWeights bmc_weights_moved(const BmWeights *w, const float *from, float *to);
+
+/* ---- passes ---- */
+
+/* Carves the arrays of an encoder's own pass struct. */
+typedef void (*BmLayOut)(void *pass, const BmNetShape *s, size_t T, BmArena *arena);
+
+#define BM_MAX_PASS 2048 /* bytes of a pass struct at most */
+
+/* pass_size and pass of an encoder whose struct takes so many bytes. */
+extern size_t bmc_pass_size(size_t bytes, BmLayOut lay_out, const BmNetShape *s, size_t T);
+extern void *bmc_pass(size_t bytes, BmLayOut lay_out, const BmNetShape *s, size_t T, void *memory);
 
 /* ---- the last state ---- */
 

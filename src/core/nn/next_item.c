@@ -285,7 +285,9 @@ begin(BmNextFit *z, BmFit *fit)
 	bmc_weights_into(&z->weights, z->encoder, &z->shape, z->w);
 	bmc_weights_into(&z->mean, z->encoder, &z->shape, z->w_mean);
 	init_weights(z, fit->seed);
-	z->nconfig = z->encoder->config(z->config, &z->shape);
+	z->config[z->nconfig++] = BM_NEXT_FORMAT;
+	for (const size_t *at = z->encoder->config; *at; at++)
+		z->config[z->nconfig++] = *bmc_next_option(&z->o, *at);
 	fit->epoch = 0;
 	fit->epochs = z->o.epochs;
 	fit->done = 0;

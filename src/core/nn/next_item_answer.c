@@ -21,15 +21,6 @@
 
 /* ---- bind ---- */
 
-const int32_t *
-bmc_next_config(const BmTensors *t, const char *prefix, size_t n)
-{
-	const BmTensor *config = bmc_tensors_find(t, prefix, "config", BM_I32, 1, &n);
-	const int32_t *c = config ? config->data : NULL;
-
-	return c && c[0] == BM_NEXT_FORMAT ? c : NULL;
-}
-
 /* "tensor "name" is missing or has another shape"; the sentence lives in the bound model. */
 static const char *
 missing(BmNextBound *b, const char *name)
@@ -38,13 +29,36 @@ missing(BmNextBound *b, const char *name)
 	return b->wrong;
 }
 
+/* Options as the tensor "config" keeps them; false: it does not. */
+static bool
+read_config(BmNextOptions *o, const BmHistoryEncoder *e, const BmTensors *t, const char *prefix)
+{
+	const BmTensor *config;
+	const int32_t *c;
+	size_t n = 0;
+
+	while (e->config[n])
+		n++;
+	n++;
+	config = bmc_tensors_find(t, prefix, "config", BM_I32, 1, &n);
+	c = config ? config->data : NULL;
+	if (c == NULL || c[0] != BM_NEXT_FORMAT)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		*bmc_next_option(o, e->config[i - 1]) = c[i];
+	return true;
+}
+
 /* The sizes that the stored tensors tell. */
 static const char *
 bind_shape(BmNextBound *b, const BmTensors *t, const char *prefix, const BmTensor *item)
 {
 	BmNextOptions o = {.dim = (int) item->shape[1]};
-	const char *wrong = b->encoder->stored(&o, t, prefix);
+	const char *wrong;
 
+	if (!read_config(&o, b->encoder, t, prefix))
+		return "tensor \"config\" is missing, has another shape or an unknown format";
+	wrong = b->encoder->stored ? b->encoder->stored(&o, t, prefix) : NULL;
 	if (wrong)
 		return wrong;
 	wrong = bmc_next_shape(&b->shape, b->encoder, &o, item->shape[0]);

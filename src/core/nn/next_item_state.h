@@ -13,7 +13,6 @@
 #include "core/nn/history_encoder.h"
 
 #define BM_NEXT_FORMAT 1
-#define BM_NEXT_CONFIG 8 /* int32 of the tensor "config" at most; the first is the format */
 #define BM_NEXT_MAX_DIM 1024
 #define BM_NEXT_MAX_HIDDEN 4096
 #define BM_NEXT_MAX_LENGTH 4096
@@ -21,8 +20,12 @@
 /* Sizes from options and the number of items; NULL, or what is wrong with the options. */
 extern const char *bmc_next_shape(BmNetShape *s, const BmHistoryEncoder *e, const BmNextOptions *o,
 								  size_t nitems);
-/* The tensor "config" of n int32 and of the known format, or NULL. */
-extern const int32_t *bmc_next_config(const BmTensors *t, const char *prefix, size_t n);
+/* An int option by its place in BmHistoryEncoder.config. */
+static inline int *
+bmc_next_option(BmNextOptions *o, size_t offset)
+{
+	return (int *) ((char *) o + offset);
+}
 
 /* ---- the fit ---- */
 

@@ -14,7 +14,6 @@
 #include "core/nn/norm.h"
 #include "core/num/vec.h"
 
-#define CONFIG 4 /* format, length, blocks, kernel */
 #define MAX_BLOCKS 8
 #define MAX_KERNEL 16
 
@@ -46,29 +45,6 @@ shape(BmNetShape *s, const BmNextOptions *o)
 	s->blocks = (size_t) o->blocks;
 	s->K = (size_t) o->kernel;
 	return NULL;
-}
-
-static const char *
-stored(BmNextOptions *o, const BmTensors *t, const char *prefix)
-{
-	const int32_t *config = bmc_next_config(t, prefix, CONFIG);
-
-	if (config == NULL)
-		return "tensor \"config\" is missing or has another shape";
-	o->length = config[1];
-	o->blocks = config[2];
-	o->kernel = config[3];
-	return NULL;
-}
-
-static size_t
-config(int32_t *out, const BmNetShape *s)
-{
-	out[0] = BM_NEXT_FORMAT;
-	out[1] = (int32_t) s->L;
-	out[2] = (int32_t) s->blocks;
-	out[3] = (int32_t) s->K;
-	return CONFIG;
 }
 
 static int
@@ -125,9 +101,12 @@ typedef struct Pass
 	float *dy, *dz; /* (T,D) */
 } Pass;
 
+_Static_assert(sizeof(Pass) <= BM_MAX_PASS, "a pass has no place");
+
 static void
-lay_out(Pass *p, const BmNetShape *s, size_t T, BmArena *arena)
+lay_out(void *pass, const BmNetShape *s, size_t T, BmArena *arena)
 {
+	Pass *p = pass;
 	size_t f = sizeof(float), TD = bmc_mul(T, s->D);
 
 	p->shape = *s;
@@ -153,22 +132,13 @@ lay_out(Pass *p, const BmNetShape *s, size_t T, BmArena *arena)
 static size_t
 pass_size(const BmNetShape *s, size_t T)
 {
-	BmArena arena = BM_COUNTING_ARENA;
-	Pass p;
-
-	bmc_take(&arena, 1, sizeof(Pass));
-	lay_out(&p, s, T, &arena);
-	return arena.used;
+	return bmc_pass_size(sizeof(Pass), lay_out, s, T);
 }
 
 static void *
 pass(const BmNetShape *s, size_t T, void *memory)
 {
-	BmArena arena = {memory, pass_size(s, T), 0};
-	Pass *p = bmc_take(&arena, 1, sizeof(Pass));
-
-	lay_out(p, s, T, &arena);
-	return p;
+	return bmc_pass(sizeof(Pass), lay_out, s, T, memory);
 }
 
 static float *
@@ -262,8 +232,8 @@ backward(void *pass, const BmWeights *weights, BmWeights *dweights, float *dE, c
 const BmHistoryEncoder bmc_nextitnet_encoder = {
 	.chunk = 1024,
 	.shape = shape,
-	.stored = stored,
-	.config = config,
+	.config = {offsetof(BmNextOptions, length), offsetof(BmNextOptions, blocks),
+			   offsetof(BmNextOptions, kernel)},
 	.tensors = tensors,
 	.flops = flops,
 	.pass_size = pass_size,

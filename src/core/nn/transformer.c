@@ -8,7 +8,6 @@
 #include "core/nn/next_item_state.h"
 #include "core/nn/net.h"
 
-#define CONFIG 3       /* format, blocks, heads */
 #define INIT_STD 0.02f /* of all weights, as BERT and GPT start */
 
 /* BmWeights is pointers only, and so is BmNetWeights. */
@@ -43,33 +42,19 @@ shape(BmNetShape *s, const BmNextOptions *o)
 	return NULL;
 }
 
-/* The stored shapes tell length and hidden, the config blocks and heads. */
+/* The shapes of the weights tell length and hidden. */
 static const char *
 stored(BmNextOptions *o, const BmTensors *t, const char *prefix)
 {
-	const int32_t *config = bmc_next_config(t, prefix, CONFIG);
 	size_t D = (size_t) o->dim;
 	const BmTensor *position = bmc_tensors_find(t, prefix, "position", BM_F32, 2, (size_t[]){0, D});
 	const BmTensor *w1 = bmc_tensors_find(t, prefix, "block0.w1", BM_F32, 2, (size_t[]){D, 0});
 
 	if (position == NULL || position->shape[0] > BM_NEXT_MAX_LENGTH)
 		return "tensor \"position\" is missing or has another shape";
-	if (config == NULL)
-		return "tensor \"config\" is missing or has another shape";
 	o->length = (int) position->shape[0];
 	o->hidden = w1 && w1->shape[1] <= BM_NEXT_MAX_HIDDEN ? (int) w1->shape[1] : 1;
-	o->blocks = config[1];
-	o->heads = config[2];
 	return NULL;
-}
-
-static size_t
-config(int32_t *out, const BmNetShape *s)
-{
-	out[0] = BM_NEXT_FORMAT;
-	out[1] = (int32_t) s->blocks;
-	out[2] = (int32_t) s->H;
-	return CONFIG;
 }
 
 static int
@@ -174,8 +159,8 @@ attribute(float *part, const BmTrace *t, const float *target)
 const BmHistoryEncoder bmc_transformer_encoder = {
 	.chunk = 1024, /* activations of a chunk stay near the caches */
 	.shape = shape,
+	.config = {offsetof(BmNextOptions, blocks), offsetof(BmNextOptions, heads)},
 	.stored = stored,
-	.config = config,
 	.tensors = tensors,
 	.flops = flops,
 	.pass_size = bmc_net_pass_size,
