@@ -64,3 +64,6 @@ SELECT * FROM behav_train('no', 'gru', 'walk', '{"alpha": "NaN"}');
 SELECT * FROM behav_train('no', 'gru', 'walk', '{"learning_rate": 1, "epochs": 3, "clip": 0, "hidden": 4096, "dim": 1024, "layers": 8}');
 \set VERBOSITY default
 SELECT count(*) AS left_behind FROM behavmine.model WHERE name = 'no';
+SELECT count(*) AS gone FROM (SELECT behav_drop_model(model) FROM (SELECT DISTINCT model FROM behav_versions) m) d;
+SELECT behav_drop_source('walk');
+DROP TABLE walk;
