@@ -148,8 +148,8 @@ expected_distinct(const BmBatches *b, double draws)
 }
 
 /* support^alpha, and by bisection how many draws K distinct items take. */
-static void
-weigh_items(BmBatches *b, double alpha)
+static BmStatus
+weigh_items(BmBatches *b, double alpha, const BmStop *stop)
 {
 	double low = 0.0, high = (double) (DRAWS_MOST * b->K), sum = 0.0;
 
@@ -162,12 +162,15 @@ weigh_items(BmBatches *b, double alpha)
 	{
 		double middle = (low + high) / 2.0;
 
+		if (bmc_stop(stop))
+			return BM_ESTOP;
 		if (expected_distinct(b, middle) < (double) b->K)
 			low = middle;
 		else
 			high = middle;
 	}
 	b->draws = high;
+	return BM_OK;
 }
 
 double
@@ -229,8 +232,7 @@ bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
 	b->cumulated = bmc_alloc(mem, b->nknown, sizeof(double));
 	if (b->cumulated == NULL)
 		return BM_ENOMEM;
-	weigh_items(b, alpha);
-	return BM_OK;
+	return weigh_items(b, alpha, stop);
 }
 
 void
