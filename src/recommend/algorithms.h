@@ -26,6 +26,9 @@ extern const BmAlgorithm bm_algorithm_ease;
 extern const BmAlgorithm bm_algorithm_als;
 extern const BmAlgorithm bm_algorithm_bpr;
 extern const BmAlgorithm bm_algorithm_sasrec;
+extern const BmAlgorithm bm_algorithm_gru;
+extern const BmAlgorithm bm_algorithm_caser;
+extern const BmAlgorithm bm_algorithm_nextitnet;
 extern const BmAlgorithm bm_algorithm_blend;
 
 #endif
