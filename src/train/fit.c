@@ -311,8 +311,7 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 	finish(&course, complete);
 	f->seconds = seconds_since(course.started);
 	appendStringInfoChar(&course.history, ']');
-	f->history =
-		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(course.history.data)));
+	f->history = bm_jsonb_parse(course.history.data);
 	return f;
 }
 
