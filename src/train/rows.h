@@ -11,7 +11,7 @@
 
 #include "core/stat/metrics.h"
 #include "core/stat/row_encoder.h"
-#include "event/frame_read.h"
+#include "event/encode.h"
 #include "train/train.h"
 
 extern int bm_max_classes; /* setting behavmine.max_classes */
@@ -60,12 +60,12 @@ typedef struct BmRowOptions
 	int threshold;   /* BmThresholdRule */
 	int calibrate;   /* BmCalibration */
 	int repeats;     /* shuffles of the permutation importance; 0: none */
-	Jsonb *columns;  /* of the encoder */
-	Jsonb *exclude;  /* columns that are no features */
 } BmRowOptions;
 
 extern const BmOptionSpec bm_row_common_spec[]; /* into BmTrainOptions */
 extern const BmOptionSpec bm_row_own_spec[];    /* into BmRowOptions */
+/* Into BmEncodeOptions, without the key "folds", which is that of the cross-validation here. */
+extern const BmOptionSpec *bm_row_encode_spec(void);
 
 /* One part of the rows, encoded. */
 typedef struct BmPart
@@ -109,10 +109,12 @@ typedef struct BmRows
 	char **asked; /* (nasked) features by name, or none */
 	int nasked;
 	BmRowOptions options;
+	BmEncodeOptions encode;
 
 	/* the data */
 	Oid relation;
-	BmFrameColumn *column; /* (frame->ncolumns) */
+	BmEncodePlan *plan;
+	BmFrameColumn *column; /* (frame->ncolumns) the plan's */
 	int nfeatures;
 	int time_column, group_column; /* of the frame, or -1 */
 	BmFrame *frame;
@@ -127,7 +129,7 @@ typedef struct BmRows
 	/* the run */
 	BmPart train, valid, test, all;
 	char protocol[200];
-	BmRowEncoder encoder; /* of the training part; after the refit of all rows */
+	BmTableEncoder *encoder; /* of the training part; after the refit of all rows */
 	int ncandidates;
 	BmRowCandidate candidate[BM_MAX_CANDIDATES];
 	int best;
@@ -152,8 +154,8 @@ extern void bm_rows_split(BmTraining *t);
 extern void bm_rows_fold(BmTraining *t, BmPart *train, BmPart *test, int fold);
 
 /* row_encode.c */
-extern void bm_rows_fit_encoder(BmTraining *t, BmRowEncoder *e, const BmPart *part, bool quiet);
-extern void bm_part_encode(BmTraining *t, BmPart *part, BmRowEncoder *e, bool fitted);
+extern BmTableEncoder *bm_rows_fit_encoder(BmTraining *t, const BmPart *part);
+extern void bm_part_encode(BmTraining *t, BmPart *part, const BmTableEncoder *e, bool fitted);
 extern void bm_part_release(BmTraining *t, BmPart *part); /* its encoded samples */
 extern void bm_rows_notice_leaks(const BmRows *r, BmMem *mem);
 

@@ -44,7 +44,10 @@ check_options(const BmTraining *t)
 
 	specs[n++] = t->rows ? bm_row_common_spec : bm_train_option_spec;
 	if (t->rows)
+	{
 		specs[n++] = bm_row_own_spec;
+		specs[n++] = bm_row_encode_spec();
+	}
 	if (named)
 		specs[n++] = named->options;
 	if (named == NULL || bm_is_blend(named))
@@ -98,7 +101,10 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	check_options(t);
 	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec, t->json);
 	if (t->rows)
+	{
 		bm_options_parse(&t->rows->options, bm_row_own_spec, t->json);
+		bm_options_parse(&t->rows->encode, bm_row_encode_spec(), t->json);
+	}
 	bm_mem_init(&t->mem, context);
 	MemoryContextSwitchTo(old);
 	return t;
