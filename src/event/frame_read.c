@@ -494,7 +494,8 @@ select_of(const BmFrameRequest *q)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	for (int j = 0; j < q->n; j++)
-		appendStringInfo(&sql, "%s%s", j ? ", " : "", quote_identifier(q->column[j].name));
+		appendStringInfo(&sql, "%s%s", j ? ", " : "",
+						 q->column[j].absent ? "NULL" : quote_identifier(q->column[j].name));
 	appendStringInfo(&sql, " FROM %s", bm_relation_name(q->relation));
 	if (q->where)
 		appendStringInfo(&sql, " WHERE %s", q->where);

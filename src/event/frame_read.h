@@ -37,6 +37,7 @@ typedef struct BmFrameColumn
 {
 	const char *name; /* unquoted */
 	bool category;    /* read numbers and booleans as keys, too */
+	bool absent;      /* not read: missing in every row, of the kind that is set */
 	Oid type;         /* a domain's base type */
 	BmColumnKind kind;
 	bool key_int; /* keys are integers, else bytes */

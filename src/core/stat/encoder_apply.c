@@ -376,7 +376,7 @@ apply_block(void *arg, size_t task, int worker)
 static bool
 same_columns(const BmRowEncoder *e, const BmFrame *f)
 {
-	if (e->ncolumns != f->ncolumns)
+	if (e->ncolumns > f->ncolumns)
 		return false;
 	for (size_t j = 0; j < e->ncolumns; j++)
 	{

@@ -801,10 +801,11 @@ fit_vector(Fit *t)
 
 /* What is asked for, made definite by the column's kind; a sentence on what does not fit, or NULL. */
 static const char *
-resolve_number(BmEncoderColumn *c, const BmColumnSpec *spec, const BmFrame *f)
+resolve_number(BmEncoderColumn *c, const BmColumnSpec *spec, const BmRowEncoder *e,
+			   const BmFrame *f)
 {
 	bool boolean = c->kind == BM_COLUMN_BOOL;
-	const BmColumn *by = spec->by < f->ncolumns ? &f->column[spec->by] : NULL;
+	const BmColumn *by = spec->by < e->ncolumns ? &f->column[spec->by] : NULL;
 
 	if (c->encode != BM_ENCODE_AUTO && c->encode != BM_ENCODE_NUMBER)
 		return "Only its use as a category could be encoded so.";
@@ -905,7 +906,7 @@ fit_column(Fit *t)
 	if (t->column->nonfinite > 0 && !c->nonfinite)
 		return BM_ENOTFINITE;
 	wrong = c->kind == BM_COLUMN_KEY                                   ? resolve_key(c)
-			: c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL ? resolve_number(c, t->spec, t->f)
+			: c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL ? resolve_number(c, t->spec, t->e, t->f)
 																	   : resolve_other(c);
 	if (wrong)
 		return refuse(t, wrong);
@@ -927,7 +928,8 @@ bmc_encoder_fit(BmRowEncoder *e, const BmFrame *f, const BmColumnSpec *spec, BmE
 				BmMem *mem)
 {
 	Fit t = {.e = e, .f = f, .in = in, .mem = mem};
-	BmStatus status = bmc_encoder_init(e, f->ncolumns, mem);
+	size_t ncolumns = in->ncolumns ? in->ncolumns : f->ncolumns;
+	BmStatus status = bmc_encoder_init(e, ncolumns, mem);
 
 	in->error[0] = '\0';
 	if (status != BM_OK)
@@ -943,7 +945,7 @@ bmc_encoder_fit(BmRowEncoder *e, const BmFrame *f, const BmColumnSpec *spec, BmE
 	t.value = bmc_alloc(mem, in->nrows, sizeof(double));
 	t.scratch = bmc_alloc(mem, in->nrows, sizeof(double));
 	status = t.value && t.scratch ? BM_OK : BM_ENOMEM;
-	for (t.j = 0; status == BM_OK && t.j < f->ncolumns; t.j++)
+	for (t.j = 0; status == BM_OK && t.j < ncolumns; t.j++)
 	{
 		in->column = t.j;
 		t.spec = &spec[t.j];

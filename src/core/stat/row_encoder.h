@@ -5,7 +5,7 @@
  *		encodings.
  *
  * Fitted once, then a pure function of a row. Column j of the encoder is column j of every frame it
- * is applied to. Nothing that is fitted depends on the order of the rows, but for the folds of the
+ * is applied to; a frame may have more columns (a target) behind them. Nothing that is fitted depends on the order of the rows, but for the folds of the
  * target encoding: put the frame into canonical order first.
  */
 #ifndef BM_ROW_ENCODER_H
@@ -169,6 +169,7 @@ typedef struct BmRowEncoder
 
 typedef struct BmEncoderFit
 {
+	size_t ncolumns;      /* the first columns of the frame; 0: all */
 	const uint32_t *rows; /* (nrows) training rows of the frame; NULL: all */
 	size_t nrows;
 	const float *y; /* (f->n) target by row of the frame; NULL: none, and no target encoding */
@@ -181,7 +182,7 @@ typedef struct BmEncoderFit
 } BmEncoderFit;
 
 /*
- * Fit e (not yet initialised) on the training rows of f; spec (f->ncolumns). BM_EINVAL: an encoding or
+ * Fit e (not yet initialised) on the training rows of f; spec (ncolumns). BM_EINVAL: an encoding or
  * imputation that does not fit the column's kind, no rows; BM_ENOTFINITE: NaN or an infinity in a column
  * whose spec does not allow it; BM_ELIMIT: more than BM_MAX_FEATURES. Free e after a failure, too.
  */
