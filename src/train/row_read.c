@@ -10,6 +10,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
+#include "utils/varlena.h"
 
 #include "event/source.h"
 #include "pg/compat.h"

@@ -532,7 +532,6 @@ bm_rows_compute(BmTraining *t)
 	measure_baseline(t);
 	measure_importance(t);
 	cross_validate(t);
-	bm_rows_fill_version(t);
 	if (t->rule == BM_DEPLOY_IF_BETTER)
 		t->deploy = bm_rows_beat_incumbent(t, &t->note);
 	else
@@ -540,4 +539,7 @@ bm_rows_compute(BmTraining *t)
 		t->deploy = t->rule == BM_DEPLOY_ALWAYS;
 		t->note = pstrdup(t->deploy ? "deploy => 'always'" : "deploy => 'never'");
 	}
+	refit(t);
+	collect_tensors(t);
+	bm_rows_fill_version(t);
 }
