@@ -10,7 +10,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
-#include "utils/varlena.h"
+#include "utils/regproc.h"
 
 #include "event/source.h"
 #include "pg/compat.h"
@@ -297,6 +297,16 @@ read_target(BmRows *r, BmMem *mem)
 	else
 		key_classes(r, c);
 	order_classes(r);
+}
+
+char *
+bm_target_text(const BmColumn *c, size_t row)
+{
+	if (c->kind == BM_COLUMN_BOOL)
+		return c->boolean[row] ? "true" : "false";
+	if (c->kind == BM_COLUMN_NUMBER)
+		return number_text(c->number[row]);
+	return key_text(&c->dict.view, c->code[row]);
 }
 
 /* n / (classes * rows of the class), so that every class weighs the same and the mean weight is 1. */

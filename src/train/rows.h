@@ -148,6 +148,8 @@ extern BmRows *bm_rows_begin(const BmRequest *request);
 extern void bm_rows_request_json(StringInfo s, const BmRows *r);
 extern void bm_rows_read(BmTraining *t);    /* row_read.c */
 extern void bm_rows_compute(BmTraining *t); /* row_train.c */
+/* A value of a target column, not missing, as classes are named; palloc'd or constant. */
+extern char *bm_target_text(const BmColumn *c, size_t row);
 
 /* row_split.c: train, valid and test, or all of fold k but a test part of it. 22000 on a bad side. */
 extern void bm_rows_split(BmTraining *t);

@@ -16,6 +16,8 @@
 #define EPOCH_ROUNDS 10
 /* The matrix as the library keeps it, beside ours: rows with column numbers, and their bins. */
 #define LIBRARY_BYTES_PER_VALUE 16
+/* Below so many values a second thread costs more than it brings. */
+#define THREAD_VALUES 4000000
 
 /* The trees so far; arrays grow in mem. */
 typedef struct Forest
@@ -244,6 +246,15 @@ set_parameter(BmFit *fit, const char *name, double value)
 	return f->x.booster_param(f->booster, name, text) == 0 ? BM_OK : failed(fit, name);
 }
 
+static int
+library_threads(const BmFit *fit)
+{
+	size_t most = 1 + fit->samples->n * fit->samples->width / THREAD_VALUES;
+	size_t have = fit->pool ? (size_t) bmc_pool_threads(fit->pool) : 1;
+
+	return (int) (have < most ? have : most);
+}
+
 static BmStatus
 set_parameters(BmFit *fit)
 {
@@ -264,7 +275,7 @@ set_parameters(BmFit *fit)
 		{"gamma", o->gamma},
 		{"max_bin", o->bins},
 		{"seed", (double) (fit->seed & 0x7fffffff)},
-		{"nthread", fit->pool ? bmc_pool_threads(fit->pool) : 1},
+		{"nthread", library_threads(fit)},
 		{"verbosity", 0},
 	};
 	const char *objective = f->classes == 0   ? "reg:squarederror"

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const usual_names[] = {"libxgboost.so", "libxgboost.so.0"};
@@ -33,11 +34,16 @@ bmc_signals_restore(const sigset_t *old)
 static void *
 open_file(const char *name)
 {
+	const char *policy = getenv("OMP_WAIT_POLICY");
 	sigset_t old;
 	void *library;
 
 	bmc_signals_block(&old);
+	if (policy == NULL) /* its idle threads sleep, where other backends want the processors */
+		setenv("OMP_WAIT_POLICY", "passive", 1);
 	library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (policy == NULL)
+		unsetenv("OMP_WAIT_POLICY");
 	bmc_signals_restore(&old);
 	return library;
 }
