@@ -20,12 +20,18 @@ PG_MODULE_MAGIC;
  * Every algorithm, the cheap ones first: the default choice fits them in this order, so that a bound
  * on the seconds leaves out the costly ones.
  */
-const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,     &bm_algorithm_markov,
-											&bm_algorithm_seq_rules,   &bm_algorithm_item_knn,
-											&bm_algorithm_session_knn, &bm_algorithm_ease,
-											&bm_algorithm_als,         &bm_algorithm_sasrec,
-											&bm_algorithm_blend,       &bm_algorithm_logistic,
-											&bm_algorithm_linear,      &bm_algorithm_gbdt,
+const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
+											&bm_algorithm_markov,
+											&bm_algorithm_seq_rules,
+											&bm_algorithm_item_knn,
+											&bm_algorithm_session_knn,
+											&bm_algorithm_ease,
+											&bm_algorithm_als,
+											&bm_algorithm_sasrec,
+											&bm_algorithm_blend,
+											&bm_algorithm_logistic,
+											&bm_algorithm_linear,
+											&bm_algorithm_gbdt,
 											NULL};
 
 int bm_max_memory_kb;

@@ -9,6 +9,7 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
@@ -23,6 +24,8 @@ bm_row_reader(BmTableEncoder *encoder)
 	c->cell = palloc0(n * sizeof(BmCell));
 	c->attribute = palloc(n * sizeof(int));
 	c->column = palloc0(n * sizeof(BmFrameColumn));
+	c->json_type = palloc0(n * sizeof(Oid));
+	c->json_column = palloc0(n * sizeof(BmFrameColumn));
 	return c;
 }
 
@@ -82,12 +85,12 @@ check_cell(const BmTableEncoder *t, int j, const BmCell *cell)
 	const BmEncoderColumn *c = &t->core.column[j];
 
 	if (cell->nonfinite && !c->nonfinite)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("column \"%s\" is not finite", c->name),
-				 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
-				 errhint("Make it NULL, or fit the encoder with \"non_finite\": \"missing\" for "
-						 "this column.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION), errmsg("column \"%s\" is not finite", c->name),
+			 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
+			 errhint("Make it NULL, or fit the encoder with \"non_finite\": \"missing\" for "
+					 "this column.")));
 	if (c->kind == BM_COLUMN_VECTOR && !cell->missing && cell->len != c->dim)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("column \"%s\" has an array of another length", c->name),
@@ -140,10 +143,11 @@ missing_key(const BmRowReader *c, Jsonb *row, const char *name)
 		if (token == WJB_KEY)
 			names[n++] = pnstrdup(v.val.string.val, v.val.string.len);
 	near = bm_nearest(name, names, n);
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("the row has no key \"%s\", which the encoder was fitted on", name),
-					near ? errhint("Perhaps \"%s\" is meant; give null for what is not known.", near)
-						 : errhint("Give null for what is not known.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("the row has no key \"%s\", which the encoder was fitted on", name),
+			 near ? errhint("Perhaps \"%s\" is meant; give null for what is not known.", near)
+				  : errhint("Give null for what is not known.")));
 }
 
 /* The value's text as the input function of the column's type takes it: arrays with braces. */
@@ -175,7 +179,6 @@ bm_row_cells_jsonb(BmRowReader *c, Jsonb *row)
 	for (int j = 0; j < (int) t->core.ncolumns; j++)
 	{
 		const char *name = t->column[j].name;
-		BmFrameColumn column = t->column[j];
 		JsonbValue *v;
 		Datum value = (Datum) 0;
 		bool null;
@@ -186,16 +189,21 @@ bm_row_cells_jsonb(BmRowReader *c, Jsonb *row)
 		v = getKeyJsonValueFromContainer(&row->root, name, strlen(name), NULL);
 		if (v == NULL)
 			missing_key(c, row, name);
+		if (!OidIsValid(c->json_type[j])) /* as it was in the fit */
+		{
+			c->json_type[j] =
+				DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(t->type[j])));
+			bm_encode_check_type(t, j, &c->json_column[j], c->json_type[j]);
+		}
 		null = v->type == jbvNull;
 		if (!null)
 		{
 			Oid input, ioparam;
 
-			getTypeInputInfo(column.type, &input, &ioparam);
+			getTypeInputInfo(c->json_type[j], &input, &ioparam);
 			value = OidInputFunctionCall(input, value_text(v), ioparam, -1);
 		}
-		bm_encode_check_type(t, j, &column, column.type);
-		bm_frame_cell(&c->cell[j], &column, value, null, &t->zone);
+		bm_frame_cell(&c->cell[j], &c->json_column[j], value, null, &t->zone);
 		check_cell(t, j, &c->cell[j]);
 	}
 	return c->cell;

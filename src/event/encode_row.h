@@ -22,6 +22,8 @@ typedef struct BmRowReader
 	BmFrameColumn *column;
 	Datum *value;
 	bool *null;
+	Oid *json_type;             /* (ncolumns) types of the fit, 0 until they are looked up; */
+	BmFrameColumn *json_column; /* ... and how they are read */
 } BmRowReader;
 
 /* In the current context, which lives as long as it. */

@@ -82,10 +82,10 @@ bm_model_check_task(const char *model, const char *task)
 		old = bm_row_text(0, 1, context);
 	SPI_finish();
 	if (old && strcmp(old, task) != 0)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("model \"%s\" has another task", model),
-						errdetail("Its task is \"%s\", that of this training is \"%s\".", old, task),
-						errhint("Choose another name for the new model.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" has another task", model),
+				 errdetail("Its task is \"%s\", that of this training is \"%s\".", old, task),
+				 errhint("Choose another name for the new model.")));
 }
 
 int64

@@ -18,8 +18,8 @@ static const BmOptionSpec options[] = {
 	 "Stop when no part of the gradient of the mean loss is larger."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
-static const char *const grid[] = {"{\"l2\": 1}", "{\"l2\": 0.1}", "{\"l2\": 10}", "{\"l2\": 100}",
-								   "{\"l2\": 1000}", NULL};
+static const char *const grid[] = {"{\"l2\": 1}",   "{\"l2\": 0.1}",  "{\"l2\": 10}",
+								   "{\"l2\": 100}", "{\"l2\": 1000}", NULL};
 
 /* Iterations, two passes over the features each; about 60 until the gradient is small. */
 static double
@@ -45,7 +45,8 @@ const BmAlgorithm bm_algorithm_logistic = {
 const BmAlgorithm bm_algorithm_linear = {
 	.name = "linear",
 	.task = "predict",
-	.summary = "Linear regression of a number with an L2 penalty (ridge); its explanations are exact.",
+	.summary =
+		"Linear regression of a number with an L2 penalty (ridge); its explanations are exact.",
 	.predictor = &bmc_linear,
 	.regresses = true,
 	.options = options,

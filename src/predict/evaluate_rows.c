@@ -100,9 +100,10 @@ read_truth(Measured *d)
 		d->row[d->n++] = (uint32_t) i;
 	}
 	if (d->unknown)
-		ereport(NOTICE, (errmsg("%zu rows have a class that model \"%s\" does not know and are left "
-								"out",
-								d->unknown, m->model->version->model)));
+		ereport(NOTICE,
+				(errmsg("%zu rows have a class that model \"%s\" does not know and are left "
+						"out",
+						d->unknown, m->model->version->model)));
 	if (d->n == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("there is no row to measure on"),
 						errdetail("Of %zu rows %zu have no target and %zu one that the model does "
@@ -128,14 +129,14 @@ answer(Measured *d)
 	code = need(bmc_alloc(&d->mem, d->n * e->ncodes + 1, sizeof(uint32_t)));
 	d->p = need(bmc_alloc(&d->mem, d->n * outputs, sizeof(float)));
 	d->base = need(bmc_alloc0(&d->mem, d->n * outputs, sizeof(float)));
-	bm_check(bmc_encoder_apply(x, e->ncodes ? code : NULL, e, &features, d->row, d->n, false, &d->mem,
-							   NULL, &d->watch.stop),
+	bm_check(bmc_encoder_apply(x, e->ncodes ? code : NULL, e, &features, d->row, d->n, false,
+							   &d->mem, NULL, &d->watch.stop),
 			 "encode the rows", NULL);
 	s.n = s.nrows = d->n;
 	s.x = x;
 	s.code = code;
-	bm_predict_all(d->p, m->model->predictor, m->model->predictor_bound, &s, NULL, &d->mem, &d->watch,
-				   false);
+	bm_predict_all(d->p, m->model->predictor, m->model->predictor_bound, &s, NULL, &d->mem,
+				   &d->watch, false);
 	bm_calibrate(d->p, m->classes == 2 ? d->n : 0, &m->calibrated);
 	bmc_free(&d->mem, code);
 	bmc_free(&d->mem, x);
@@ -239,10 +240,12 @@ behav_evaluate_rows(PG_FUNCTION_ARGS)
 		"SELECT p.part, m.key, NULL::text, m.value::float8, "
 		"($1 -> 'baseline' ->> m.key)::float8, NULL::float8 "
 		"FROM (VALUES ('test', 1), ('validation', 2)) p (part, place), "
-		"LATERAL pg_catalog.jsonb_each_text($1 -> p.part) m WHERE m.key NOT IN ('macro', 'weighted') "
+		"LATERAL pg_catalog.jsonb_each_text($1 -> p.part) m WHERE m.key NOT IN ('macro', "
+		"'weighted') "
 		"UNION ALL SELECT p.part, a.kind || ' ' || m.key, NULL, m.value::float8, "
 		"($1 -> 'baseline' -> a.kind ->> m.key)::float8, NULL "
-		"FROM (VALUES ('test'), ('validation')) p (part), (VALUES ('macro'), ('weighted')) a (kind), "
+		"FROM (VALUES ('test'), ('validation')) p (part), (VALUES ('macro'), ('weighted')) a "
+		"(kind), "
 		"LATERAL pg_catalog.jsonb_each_text($1 -> p.part -> a.kind) m "
 		"UNION ALL SELECT 'test', m.key, c.value ->> 'class', m.value::float8, NULL, NULL "
 		"FROM pg_catalog.jsonb_array_elements($1 -> 'classes') c, "
@@ -264,13 +267,14 @@ behav_confusion(PG_FUNCTION_ARGS)
 
 	bm_srf_begin(fcinfo);
 	metrics = bm_param_jsonb(measurements(fcinfo, 3, -1));
-	bm_srf_query(fcinfo,
-				 "SELECT c.actual, c.predicted, c.n, "
-				 "c.n / nullif(pg_catalog.sum(c.n) OVER (PARTITION BY c.actual), 0)::float8 "
-				 "FROM pg_catalog.jsonb_array_elements($1 -> 'confusion') WITH ORDINALITY e (value, i), "
-				 "LATERAL (SELECT e.value ->> 'actual', e.value ->> 'predicted', "
-				 "(e.value ->> 'n')::bigint) c (actual, predicted, n) ORDER BY e.i",
-				 1, &metrics);
+	bm_srf_query(
+		fcinfo,
+		"SELECT c.actual, c.predicted, c.n, "
+		"c.n / nullif(pg_catalog.sum(c.n) OVER (PARTITION BY c.actual), 0)::float8 "
+		"FROM pg_catalog.jsonb_array_elements($1 -> 'confusion') WITH ORDINALITY e (value, i), "
+		"LATERAL (SELECT e.value ->> 'actual', e.value ->> 'predicted', "
+		"(e.value ->> 'n')::bigint) c (actual, predicted, n) ORDER BY e.i",
+		1, &metrics);
 	return (Datum) 0;
 }
 
@@ -301,12 +305,13 @@ behav_lift(PG_FUNCTION_ARGS)
 
 	bm_srf_begin(fcinfo);
 	metrics = bm_param_jsonb(measurements(fcinfo, 3, 4));
-	bm_srf_query(fcinfo,
-				 "SELECT b.class, b.bin, b.n, b.positives, b.rate, b.lift, b.gain, b.cumulative_lift "
-				 "FROM pg_catalog.jsonb_to_recordset($1 -> 'bins') AS b (class text, bin int, "
-				 "n float8, positives float8, rate float8, lift float8, gain float8, "
-				 "cumulative_lift float8) ORDER BY b.class COLLATE \"C\", b.bin",
-				 1, &metrics);
+	bm_srf_query(
+		fcinfo,
+		"SELECT b.class, b.bin, b.n, b.positives, b.rate, b.lift, b.gain, b.cumulative_lift "
+		"FROM pg_catalog.jsonb_to_recordset($1 -> 'bins') AS b (class text, bin int, "
+		"n float8, positives float8, rate float8, lift float8, gain float8, "
+		"cumulative_lift float8) ORDER BY b.class COLLATE \"C\", b.bin",
+		1, &metrics);
 	return (Datum) 0;
 }
 

@@ -99,16 +99,16 @@ explained_class(BmRowModel *m, const char *name)
 	for (size_t c = 0; c < m->classes; c++)
 		if (strcmp(m->class_name[c], name) == 0)
 			return c;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("model \"%s\" has no class \"%s\"", m->model->version->model, name),
-			 m->classes ? errhint("Perhaps you meant \"%s\".",
-								  bm_nearest(name, (const char *const *) m->class_name,
-											 (int) m->classes)
-									  ? bm_nearest(name, (const char *const *) m->class_name,
-												   (int) m->classes)
-									  : m->class_name[0])
-						: errdetail("It answers a number.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("model \"%s\" has no class \"%s\"", m->model->version->model, name),
+		 m->classes
+			 ? errhint("Perhaps you meant \"%s\".",
+					   bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
+						   ? bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
+						   : m->class_name[0])
+			 : errdetail("It answers a number.")));
 }
 
 /* Shares of the encoded features added up by the columns that they come from. */
@@ -174,7 +174,8 @@ behav_explain_row(PG_FUNCTION_ARGS)
 	bm_row_model_read(m, fcinfo, 1);
 	target = explained_class(m, bm_arg_text_or_null(fcinfo, 2));
 	share = palloc0(sizeof(float) * (m->samples.width + m->samples.ncodes + 1));
-	m->model->predictor->explain(share, m->model->predictor_bound, &m->samples, 0, target, m->scratch);
+	m->model->predictor->explain(share, m->model->predictor_bound, &m->samples, 0, target,
+								 m->scratch);
 	of = palloc(sizeof(Share) * Max(m->encoder->core.ncolumns, 1));
 	n = column_shares(of, m, share);
 	for (int i = 0; i < n; i++)
@@ -206,11 +207,12 @@ prepare_table(const char *into, const char *id, Oid id_type, const char *model)
 	if (!OidIsValid(relid))
 	{
 		bm_write_as_caller(
-			psprintf("CREATE TABLE %s (%s %s, class pg_catalog.text, probability pg_catalog.float8, "
-					 "value pg_catalog.float8, model pg_catalog.text NOT NULL, "
-					 "version pg_catalog.int4 NOT NULL)",
-					 quote_qualified_identifier(range->schemaname, range->relname),
-					 quote_identifier(id), format_type_be_qualified(id_type)),
+			psprintf(
+				"CREATE TABLE %s (%s %s, class pg_catalog.text, probability pg_catalog.float8, "
+				"value pg_catalog.float8, model pg_catalog.text NOT NULL, "
+				"version pg_catalog.int4 NOT NULL)",
+				quote_qualified_identifier(range->schemaname, range->relname), quote_identifier(id),
+				format_type_be_qualified(id_type)),
 			0, NULL);
 		relid = RangeVarGetRelid(range, NoLock, false);
 	}
@@ -247,20 +249,23 @@ behav_predict_table(PG_FUNCTION_ARGS)
 	v = bm_predictor_deployed(model)->version;
 	attno = get_attnum(relation, id);
 	if (attno == InvalidAttrNumber)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("column \"%s\" does not exist in %s", id, bm_relation_name(relation)),
-						errhint("Name the column that tells the rows apart: id => '<column>'.")));
-	into = prepare_table(bm_arg_text(fcinfo, 2, "into_table"), id, get_atttype(relation, attno), model);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" does not exist in %s", id, bm_relation_name(relation)),
+				 errhint("Name the column that tells the rows apart: id => '<column>'.")));
+	into = prepare_table(bm_arg_text(fcinfo, 2, "into_table"), id, get_atttype(relation, attno),
+						 model);
 	schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	params[0] = bm_param_text(model);
 	params[1] = bm_param_int(v->version);
 	SPI_connect();
 	rows = (int64) bm_write_as_caller(
-		psprintf("INSERT INTO %s (%s, class, probability, value, model, version) "
-				 "SELECT t.%s, p.class, p.probability, p.value, $1, $2 FROM %s t CROSS JOIN LATERAL "
-				 "%s.behav_predict($1, t) p",
-				 into, quote_identifier(id), quote_identifier(id), bm_relation_name(relation),
-				 quote_identifier(schema)),
+		psprintf(
+			"INSERT INTO %s (%s, class, probability, value, model, version) "
+			"SELECT t.%s, p.class, p.probability, p.value, $1, $2 FROM %s t CROSS JOIN LATERAL "
+			"%s.behav_predict($1, t) p",
+			into, quote_identifier(id), quote_identifier(id), bm_relation_name(relation),
+			quote_identifier(schema)),
 		2, params);
 	SPI_finish();
 	values[0] = Int64GetDatum(rows);

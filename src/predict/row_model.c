@@ -4,6 +4,8 @@
  */
 #include "pg/pg.h"
 
+#include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"

@@ -77,7 +77,8 @@ fit_best(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb *
 					  &split->valid, 0);
 	for (const char *const *setting = algorithm->grid; *setting; setting++)
 	{
-		void *settings = bm_settings(algorithm, bm_jsonb_merge(options, bm_jsonb_parse(*setting)), &size);
+		void *settings =
+			bm_settings(algorithm, bm_jsonb_merge(options, bm_jsonb_parse(*setting)), &size);
 
 		work += bm_work(algorithm, &size, settings);
 		if (best && (work > GRID_WORK || bm_run_late(run)))

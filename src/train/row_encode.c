@@ -46,9 +46,10 @@ bm_part_encode(BmTraining *t, BmPart *part, const BmTableEncoder *encoder, bool 
 	float *x, *y, *weight = NULL;
 	uint32_t *code = NULL;
 
-	bm_check_memory(&t->mem, bytes, psprintf("encoding %zu rows", part->n),
-					"Raise behavmine.max_memory, take fewer rows or features, or encode many-valued "
-					"columns by \"hash\" or \"target\".");
+	bm_check_memory(
+		&t->mem, bytes, psprintf("encoding %zu rows", part->n),
+		"Raise behavmine.max_memory, take fewer rows or features, or encode many-valued "
+		"columns by \"hash\" or \"target\".");
 	x = need(bmc_alloc(&t->mem, Max(part->n * e->width, 1), sizeof(float)));
 	if (e->ncodes)
 		code = need(bmc_alloc(&t->mem, part->n * e->ncodes, sizeof(uint32_t)));

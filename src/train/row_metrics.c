@@ -10,9 +10,9 @@
 
 #define BLOCK_ROWS 512
 
-const char *const bm_row_metric_name[BM_NMETRICS] = {"auto",	"auc",		"pr_auc", "accuracy",
-													 "precision", "recall", "f1",	  "log_loss",
-													 "brier",	"rmse",		"mae",	  "r2"};
+const char *const bm_row_metric_name[BM_NMETRICS] = {"auto",      "auc",    "pr_auc", "accuracy",
+													 "precision", "recall", "f1",     "log_loss",
+													 "brier",     "rmse",   "mae",    "r2"};
 
 bool
 bm_metric_is_loss(BmRowMetric metric)
@@ -56,8 +56,8 @@ ask_task(void *arg, size_t task, int worker)
 	Ask *a = arg;
 	size_t first = task * BLOCK_ROWS, left = a->samples->n - first;
 
-	a->predictor->predict(a->p + first * bmc_outputs(a->samples->classes), a->bound, a->samples, first,
-						  left < BLOCK_ROWS ? left : BLOCK_ROWS,
+	a->predictor->predict(a->p + first * bmc_outputs(a->samples->classes), a->bound, a->samples,
+						  first, left < BLOCK_ROWS ? left : BLOCK_ROWS,
 						  a->scratch + (size_t) worker * a->scratch_bytes, a->fast_blas);
 }
 

@@ -11,21 +11,22 @@
 #include "event/source.h"
 #include "train/rows.h"
 
-const BmOptionSpec bm_row_common_spec[] = {BM_COMMON_OPTIONS,
-										   {NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
+const BmOptionSpec bm_row_common_spec[] = {BM_COMMON_OPTIONS, {NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 #define AT(field) offsetof(BmRowOptions, field)
 
 const BmOptionSpec bm_row_own_spec[] = {
 	{"task", BM_OPT_ENUM, AT(task), "auto", 0, 0, "auto|classify|regress",
-	 "Is the target a class or a number? auto: numbers of two values and whole numbers of at most ten are "
+	 "Is the target a class or a number? auto: numbers of two values and whole numbers of at most "
+	 "ten are "
 	 "classes."},
 	{"positive", BM_OPT_TEXT, AT(positive), NULL, 0, 0, NULL,
 	 "The class that a binary problem is about; null means true, or the last of the two."},
 	{"time", BM_OPT_TEXT, AT(time), NULL, 0, 0, NULL,
 	 "Column to split by time: the newest rows are the test part, those before them validation."},
 	{"group", BM_OPT_TEXT, AT(group), NULL, 0, 0, NULL,
-	 "Column whose rows stay together in one part: a user with many rows is then never on both sides."},
+	 "Column whose rows stay together in one part: a user with many rows is then never on both "
+	 "sides."},
 	{"valid_share", BM_OPT_FLOAT, AT(valid_share), "0.15", 0.01, 0.45, NULL,
 	 "Share of the rows on which settings, epochs, threshold and calibration are chosen."},
 	{"test_share", BM_OPT_FLOAT, AT(test_share), "0.15", 0.01, 0.45, NULL,
@@ -36,9 +37,11 @@ const BmOptionSpec bm_row_own_spec[] = {
 	 "auto|auc|pr_auc|accuracy|precision|recall|f1|log_loss|brier|rmse|mae|r2",
 	 "What candidates and epochs are chosen by; auto means auc for classes and r2 for numbers."},
 	{"balanced", BM_OPT_BOOL, AT(balanced), "false", 0, 0, NULL,
-	 "Let all classes weigh the same in the fit, however rare; probabilities are then no longer shares."},
+	 "Let all classes weigh the same in the fit, however rare; probabilities are then no longer "
+	 "shares."},
 	{"threshold", BM_OPT_ENUM, AT(threshold), "f1", 0, 0, "f1|youden|accuracy|half",
-	 "The rule by which the threshold of a binary problem is chosen on validation; half means 0.5."},
+	 "The rule by which the threshold of a binary problem is chosen on validation; half means "
+	 "0.5."},
 	{"calibrate", BM_OPT_ENUM, AT(calibrate), "none", 0, 0, "none|isotonic|platt",
 	 "Make the probabilities of a binary problem shares, by what is seen on validation."},
 	{"repeats", BM_OPT_INT, AT(repeats), "3", 0, 100, NULL,
@@ -113,9 +116,10 @@ bm_rows_begin(const BmRequest *request)
 	BmRows *r = palloc0(sizeof(BmRows));
 
 	if (request->data && request->source)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a model learns from a source of events or from rows, not from both"),
-						errhint("Give \"source\", or \"data\" and \"target\".")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a model learns from a source of events or from rows, not from both"),
+				 errhint("Give \"source\", or \"data\" and \"target\".")));
 	if ((request->data == NULL) != (request->target == NULL) ||
 		(request->data == NULL && request->nfeatures > 0))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -34,8 +34,8 @@ append_number(StringInfo s, const char *name, double v)
 static void
 append_means(StringInfo s, const char *name, const BmClassMetrics *m)
 {
-	appendStringInfo(s, ",\"%s\":{\"precision\":%.6g,\"recall\":%.6g,\"f1\":%.6g", name, m->precision,
-					 m->recall, m->f1);
+	appendStringInfo(s, ",\"%s\":{\"precision\":%.6g,\"recall\":%.6g,\"f1\":%.6g", name,
+					 m->precision, m->recall, m->f1);
 	append_number(s, "auc", m->auc);
 	append_number(s, "pr_auc", m->pr_auc);
 	appendStringInfoChar(s, '}');
@@ -268,8 +268,9 @@ encoder_jsonb(const BmRows *r)
 		appendStringInfoString(&s, c ? "," : "");
 		escape_json(&s, r->class_name[c]);
 	}
-	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s}", r->threshold,
-					 calibrations[r->calibrated.kind], text_of(bm_encode_jsonb(r->encoder, false)));
+	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s}",
+					 r->threshold, calibrations[r->calibrated.kind],
+					 text_of(bm_encode_jsonb(r->encoder, false)));
 	return bm_jsonb_parse(s.data);
 }
 
@@ -316,11 +317,12 @@ bm_rows_beat_incumbent(BmTraining *t, char **note)
 
 		*note = psprintf("nothing was deployed before%s", poor ? "; the baseline is better" : "");
 		if (poor)
-			ereport(WARNING,
-					(errmsg("model \"%s\" is worse than its baseline", t->model),
-					 errdetail("%s is %.4f, that of the %s %.4f.", bm_row_metric_name[metric], value,
-							   r->classes ? "majority" : "mean", base),
-					 errhint("The features say little about the target, or there are too few rows.")));
+			ereport(
+				WARNING,
+				(errmsg("model \"%s\" is worse than its baseline", t->model),
+				 errdetail("%s is %.4f, that of the %s %.4f.", bm_row_metric_name[metric], value,
+						   r->classes ? "majority" : "mean", base),
+				 errhint("The features say little about the target, or there are too few rows.")));
 		return true;
 	}
 	if (old->metric == NULL || strcmp(old->metric, bm_row_metric_name[metric]) != 0 ||
@@ -329,7 +331,7 @@ bm_rows_beat_incumbent(BmTraining *t, char **note)
 		*note = psprintf("deployed version %d was measured by another metric", old->version);
 		return sign * value >= sign * base;
 	}
-	*note = psprintf("%s %.4f, deployed version %d had %.4f when it was trained", old->metric, value,
-					 old->version, old->value);
+	*note = psprintf("%s %.4f, deployed version %d had %.4f when it was trained", old->metric,
+					 value, old->version, old->value);
 	return sign * value >= sign * old->value - MARGIN * fabs(old->value);
 }

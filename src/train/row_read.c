@@ -70,8 +70,8 @@ list_columns(BmRows *r)
 	int n;
 
 	check_asked(r);
-	r->plan = bm_encode_plan(r->relation, r->nasked ? r->asked : NULL, r->nasked, r->target,
-							 &options);
+	r->plan =
+		bm_encode_plan(r->relation, r->nasked ? r->asked : NULL, r->nasked, r->target, &options);
 	r->column = r->plan->column;
 	r->nfeatures = n = r->plan->n;
 	r->column[n++] = (BmFrameColumn){.name = r->target};
@@ -94,21 +94,22 @@ compare_doubles(const void *a, const void *b)
 static void
 too_many_classes(const BmRows *r, size_t classes)
 {
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("target \"%s\" has too many classes", r->target),
-					errdetail("It has %zu; behavmine.max_classes is %d.", classes, bm_max_classes),
-					errhint("Raise the setting, group rare classes in a view, or take a number as it "
-							"is with the option {\"task\": \"regress\"}.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("target \"%s\" has too many classes", r->target),
+			 errdetail("It has %zu; behavmine.max_classes is %d.", classes, bm_max_classes),
+			 errhint("Raise the setting, group rare classes in a view, or take a number as it "
+					 "is with the option {\"task\": \"regress\"}.")));
 }
 
 static void
 constant_target(const BmRows *r, const char *value)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("target \"%s\" has a single value", r->target),
-					errdetail("All %zu rows with a target have %s; %zu have none.", r->n, value,
-							  r->dropped),
-					errhint("A model learns what makes the difference: give it rows of both kinds.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATA_EXCEPTION), errmsg("target \"%s\" has a single value", r->target),
+		 errdetail("All %zu rows with a target have %s; %zu have none.", r->n, value, r->dropped),
+		 errhint("A model learns what makes the difference: give it rows of both kinds.")));
 }
 
 static char *
@@ -244,13 +245,13 @@ order_classes(BmRows *r)
 	if (wanted == NULL)
 		return;
 	if (r->classes != 2 || (strcmp(wanted, first) != 0 && strcmp(wanted, r->class_name[1]) != 0))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"positive\" cannot be \"%s\"", wanted),
-						r->classes == 2
-							? errdetail("The classes of \"%s\" are \"%s\" and \"%s\".", r->target,
-										first, r->class_name[1])
-							: errdetail("Target \"%s\" is no choice between two classes.",
-										r->target)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"positive\" cannot be \"%s\"", wanted),
+				 r->classes == 2
+					 ? errdetail("The classes of \"%s\" are \"%s\" and \"%s\".", r->target, first,
+								 r->class_name[1])
+					 : errdetail("Target \"%s\" is no choice between two classes.", r->target)));
 	if (strcmp(wanted, first) != 0)
 		return;
 	r->class_name[0] = r->class_name[1];

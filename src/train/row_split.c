@@ -89,7 +89,7 @@ deal_groups(BmTraining *t, uint8 *part)
 	{
 		double share = (double) done / (double) r->n;
 
-		of[order[g]] = share < r->options.test_share ? TEST
+		of[order[g]] = share < r->options.test_share                            ? TEST
 					   : share < r->options.test_share + r->options.valid_share ? VALID
 																				: TRAIN;
 		done += size[order[g]];
@@ -229,9 +229,10 @@ bm_rows_split(BmTraining *t)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a split goes by time or by group, not by both")));
 	if (r->options.time && r->options.folds)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("options \"time\" and \"folds\" exclude each other"),
-						errdetail("Folds would train on what comes after the rows that they test.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"time\" and \"folds\" exclude each other"),
+				 errdetail("Folds would train on what comes after the rows that they test.")));
 	if (r->n < LEAST_ROWS)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("%s has too few rows with a target", r->relation_name),

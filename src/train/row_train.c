@@ -39,8 +39,7 @@ answers_of(BmTraining *t, const BmFitted *f, const BmSamples *s)
 static BmAnswers
 beside_truth(const BmSamples *s, const float *p, double threshold)
 {
-	return (BmAnswers){
-		.n = s->n, .classes = s->classes, .p = p, .y = s->y, .threshold = threshold};
+	return (BmAnswers){.n = s->n, .classes = s->classes, .p = p, .y = s->y, .threshold = threshold};
 }
 
 static double
@@ -103,9 +102,8 @@ fit_part(BmTraining *t, const BmAlgorithm *a, void *settings, const BmPart *part
 static BmFitted *
 fit_best(BmTraining *t, const BmAlgorithm *a)
 {
-	BmJudge judge = {.metric = bm_row_metric_name[bm_rows_metric(t->rows)],
-					 .measure = judge_part,
-					 .arg = t};
+	BmJudge judge = {
+		.metric = bm_row_metric_name[bm_rows_metric(t->rows)], .measure = judge_part, .arg = t};
 	BmFitSize size = fit_size(t, &t->rows->train.samples);
 	BmFitted *best = NULL;
 
@@ -135,11 +133,12 @@ fit_best(BmTraining *t, const BmAlgorithm *a)
 static void
 refuse_unavailable(const BmAlgorithm *a, const char *why)
 {
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("algorithm \"%s\" is not available on this server", a->name),
-					errdetail("%s", why),
-					errhint("Install its library (Debian: apt install libxgboost0), name it in the setting "
-							"behavmine.xgboost_library, or choose another algorithm.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		 errmsg("algorithm \"%s\" is not available on this server", a->name), errdetail("%s", why),
+		 errhint("Install its library (Debian: apt install libxgboost0), name it in the setting "
+				 "behavmine.xgboost_library, or choose another algorithm.")));
 }
 
 static bool
@@ -498,7 +497,8 @@ collect_tensors(BmTraining *t)
 
 		add_tensor(t, x->name, x->dtype, x->data, x->ndim, x->shape);
 	}
-	bm_check(bmc_encoder_tensors(&r->encoder->core, "encoder/", t->tensors), "store the encoder", NULL);
+	bm_check(bmc_encoder_tensors(&r->encoder->core, "encoder/", t->tensors), "store the encoder",
+			 NULL);
 	platt[0] = (float) c->a;
 	platt[1] = (float) c->b;
 	if (c->kind == BM_CALIBRATE_ISOTONIC)

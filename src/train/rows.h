@@ -54,12 +54,12 @@ typedef struct BmRowOptions
 	char *positive;     /* class 1 of a binary problem; NULL: true, or the last class */
 	char *time, *group; /* columns that the split goes by; NULL: at random */
 	double valid_share, test_share;
-	int folds;       /* of a cross-validation; 0: none */
-	int metric;      /* BmRowMetric */
-	bool balanced;   /* classes weigh the same in the fit */
-	int threshold;   /* BmThresholdRule */
-	int calibrate;   /* BmCalibration */
-	int repeats;     /* shuffles of the permutation importance; 0: none */
+	int folds;     /* of a cross-validation; 0: none */
+	int metric;    /* BmRowMetric */
+	bool balanced; /* classes weigh the same in the fit */
+	int threshold; /* BmThresholdRule */
+	int calibrate; /* BmCalibration */
+	int repeats;   /* shuffles of the permutation importance; 0: none */
 } BmRowOptions;
 
 extern const BmOptionSpec bm_row_common_spec[]; /* into BmTrainOptions */
@@ -78,7 +78,8 @@ typedef struct BmPart
 /* What is measured of answers. */
 typedef struct BmRowQuality
 {
-	double value[BM_NMETRICS]; /* NaN where a metric does not apply; precision, recall, F1 and AUC are of
+	double value
+		[BM_NMETRICS]; /* NaN where a metric does not apply; precision, recall, F1 and AUC are of
 								  class 1 of a binary problem, else means over the classes */
 	BmAccuracy accuracy;
 	double n;
@@ -166,8 +167,9 @@ extern const char *const bm_row_metric_name[BM_NMETRICS];
 extern bool bm_metric_is_loss(BmRowMetric metric);
 extern BmRowMetric bm_rows_metric(const BmRows *r); /* what candidates are chosen by */
 /* Answers for all of s by a bound predictor, into p; threads of pool (may be NULL). */
-extern void bm_predict_all(float *p, const BmPredictor *predictor, const void *bound, const BmSamples *s,
-						   BmPool *pool, BmMem *mem, BmWatch *watch, bool fast_blas);
+extern void bm_predict_all(float *p, const BmPredictor *predictor, const void *bound,
+						   const BmSamples *s, BmPool *pool, BmMem *mem, BmWatch *watch,
+						   bool fast_blas);
 extern void bm_row_quality(BmRowQuality *q, const BmAnswers *a, BmMem *mem);
 extern void bm_calibrate(float *p, size_t n, const BmCalibrated *c);
 

@@ -87,9 +87,8 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	t->context = context;
 	t->model = pstrdup(request->model);
 	t->algorithm = request->algorithm ? pstrdup(request->algorithm) : NULL;
-	t->json = request->options
-				  ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(request->options))
-				  : bm_jsonb_parse("{}");
+	t->json = request->options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(request->options))
+							   : bm_jsonb_parse("{}");
 	t->rule = deploy_rule(request->deploy);
 	t->seed = request->seed;
 	t->started = GetCurrentTimestamp();

@@ -37,9 +37,10 @@ typedef struct BmTraining
 {
 	/* the request */
 	char *model;
-	char *algorithm; /* NULL: choose */
+	char *algorithm;   /* NULL: choose */
 	char *source_name; /* NULL: of rows */
-	struct BmRows *rows; /* of rows (rows.h), else NULL; what is said of events below is then unused */
+	struct BmRows
+		*rows; /* of rows (rows.h), else NULL; what is said of events below is then unused */
 	Jsonb *json;
 	BmDeployRule rule;
 	int64 seed;

@@ -40,7 +40,8 @@ bmc_lbfgs_bytes(size_t n)
 }
 
 BmStatus
-bmc_lbfgs_begin(BmLbfgs *l, size_t n, BmObjective objective, void *arg, double tolerance, BmMem *mem)
+bmc_lbfgs_begin(BmLbfgs *l, size_t n, BmObjective objective, void *arg, double tolerance,
+				BmMem *mem)
 {
 	size_t bytes = bmc_lbfgs_bytes(n);
 	BmArena arena;

@@ -31,8 +31,8 @@ pool_back(Block *b, size_t n)
 }
 
 BmStatus
-bmc_isotonic(float *knot, size_t *nsteps, const float *score, size_t stride, const float *y, size_t n,
-			 BmMem *mem)
+bmc_isotonic(float *knot, size_t *nsteps, const float *score, size_t stride, const float *y,
+			 size_t n, BmMem *mem)
 {
 	uint64_t *key = bmc_alloc(mem, n, sizeof(uint64_t));
 	uint32_t *row = bmc_alloc(mem, n, sizeof(uint32_t));

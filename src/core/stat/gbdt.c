@@ -148,8 +148,8 @@ parse_node(Forest *f, const char *line, const char *end, size_t nodes)
 	if (*at != '<')
 		return false;
 	f->value[node] = strtof(at + 1, NULL);
-	if (!number_after(&left, at, end, "yes=") || !number_after(&right, at, end, "no=") || left <= id ||
-		right <= id || left >= nodes || right >= nodes)
+	if (!number_after(&left, at, end, "yes=") || !number_after(&right, at, end, "no=") ||
+		left <= id || right <= id || left >= nodes || right >= nodes)
 		return false;
 	f->left[node] = (int32_t) (f->nnodes + (size_t) left);
 	f->right[node] = (int32_t) (f->nnodes + (size_t) right);
@@ -169,8 +169,9 @@ fill_means(Forest *f, size_t first, size_t end)
 			continue;
 		l = (double) f->cover[f->left[i]];
 		r = (double) f->cover[f->right[i]];
-		f->mean[i] = (float) ((l * (double) f->mean[f->left[i]] + r * (double) f->mean[f->right[i]]) /
-							  (l + r > 0.0 ? l + r : 1.0));
+		f->mean[i] =
+			(float) ((l * (double) f->mean[f->left[i]] + r * (double) f->mean[f->right[i]]) /
+					 (l + r > 0.0 ? l + r : 1.0));
 	}
 }
 
@@ -412,7 +413,8 @@ collect(BmFit *fit, int from)
 	{
 		status = append_tree(f, text[i], (size_t) (i % f->K), fit->mem);
 		if (status == BM_EINVAL)
-			snprintf(fit->error, sizeof(fit->error), "XGBoost describes its trees in an unknown way.");
+			snprintf(fit->error, sizeof(fit->error),
+					 "XGBoost describes its trees in an unknown way.");
 	}
 	if (slice)
 		f->x.booster_free(slice);
@@ -525,8 +527,8 @@ predict_bytes(const void *bound, size_t B)
 }
 
 static void
-predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t count, void *scratch,
-		bool fast_blas)
+predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t count,
+		void *scratch, bool fast_blas)
 {
 	const BmTrees *t = bound;
 

@@ -25,9 +25,9 @@ typedef struct Fit
 	size_t shard_rows, nshards;
 	double weights;          /* sum of the samples' */
 	double center, scale_by; /* of the target of a ridge regression */
-	const double *x;         /* parameters of the evaluation that runs: (K, D) weights, (K) biases */
-	double *sum;             /* (nshards, nparameters + 1) gradients and losses */
-	double *score;           /* (nshards, K) */
+	const double *x; /* parameters of the evaluation that runs: (K, D) weights, (K) biases */
+	double *sum;     /* (nshards, nparameters + 1) gradients and losses */
+	double *score;   /* (nshards, K) */
 	BmLbfgs search;
 	float *weight, *bias, *mean; /* the tensors */
 	int32_t classes;
@@ -248,7 +248,8 @@ fit_begin(BmFit *fit)
 	f = fit->state = bmc_alloc0(fit->mem, 1, sizeof(Fit));
 	if (f == NULL)
 		return BM_ENOMEM;
-	*f = (Fit){.s = s, .options = fit->options, .pool = fit->pool, .stop = fit->stop, .D = D, .K = K};
+	*f = (Fit){
+		.s = s, .options = fit->options, .pool = fit->pool, .stop = fit->stop, .D = D, .K = K};
 	f->nparameters = K * (D + 1);
 	f->nshards = shards(s->n, &f->shard_rows);
 	f->classes = (int32_t) s->classes;
@@ -267,7 +268,8 @@ fit_begin(BmFit *fit)
 		return refuse(fit, "All rows have the weight 0.");
 	fit->epochs = 1;
 	fit->total = (size_t) f->options->max_iterations;
-	return bmc_lbfgs_begin(&f->search, f->nparameters, objective, f, f->options->tolerance, fit->mem);
+	return bmc_lbfgs_begin(&f->search, f->nparameters, objective, f, f->options->tolerance,
+						   fit->mem);
 }
 
 static BmStatus
@@ -296,8 +298,8 @@ fit_tensors(BmFit *fit, const char *prefix, BmTensors *out)
 	for (size_t i = 0; i < f->K * f->D; i++)
 		f->weight[i] = (float) (scale * f->search.x[i]);
 	for (size_t k = 0; k < f->K; k++)
-		f->bias[k] = (float) (scale * f->search.x[f->K * f->D + k] +
-							  (f->classes == 0 ? f->center : 0.0));
+		f->bias[k] =
+			(float) (scale * f->search.x[f->K * f->D + k] + (f->classes == 0 ? f->center : 0.0));
 	return bmc_tensors_add(out, prefix, "weight", BM_F32, f->weight, 2, wide) &&
 				   bmc_tensors_add(out, prefix, "bias", BM_F32, f->bias, 1, &f->K) &&
 				   bmc_tensors_add(out, prefix, "mean", BM_F32, f->mean, 1, &f->D) &&
@@ -382,8 +384,8 @@ softmax(float *out, size_t C)
 }
 
 static void
-predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t count, void *scratch,
-		bool fast_blas)
+predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t count,
+		void *scratch, bool fast_blas)
 {
 	const Bound *b = bound;
 

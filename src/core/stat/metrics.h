@@ -16,9 +16,9 @@
 typedef struct BmAnswers
 {
 	size_t n;
-	size_t classes; /* >= 2, or 0: values */
-	const float *p; /* (n, classes) probabilities, or (n) values */
-	const float *y; /* (n) class codes, or values */
+	size_t classes;   /* >= 2, or 0: values */
+	const float *p;   /* (n, classes) probabilities, or (n) values */
+	const float *y;   /* (n) class codes, or values */
 	double threshold; /* of class 1 where classes is 2 */
 } BmAnswers;
 
@@ -34,7 +34,7 @@ typedef struct BmAccuracy
 	double n;
 	double accuracy;
 	double log_loss; /* mean, natural logarithm; probabilities from 1e-15 */
-	double brier;    /* mean squared error of class 1; of all classes, summed, where more than two */
+	double brier; /* mean squared error of class 1; of all classes, summed, where more than two */
 	BmClassMetrics macro, weighted; /* n unset; the weighted AUC, too, is by the classes' rows */
 	BmClassMetrics positive;        /* class 1 of a binary problem */
 } BmAccuracy;
@@ -74,8 +74,8 @@ typedef struct BmBin
  * nbins of equally many rows, the highest scores first; score[i * stride] against y[i] == positive. For
  * lift and gain take the sums of the first bins; for calibration compare score / n with positives / n.
  */
-extern BmStatus bmc_bins(BmBin *bin, size_t nbins, const float *score, size_t stride, const float *y,
-						 float positive, size_t n, BmMem *mem);
+extern BmStatus bmc_bins(BmBin *bin, size_t nbins, const float *score, size_t stride,
+						 const float *y, float positive, size_t n, BmMem *mem);
 
 /* ---- threshold ---- */
 

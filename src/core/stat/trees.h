@@ -18,10 +18,11 @@
 typedef struct BmTrees
 {
 	size_t nnodes, ntrees, K, classes, width;
-	const int32_t *feature, *left, *right; /* (nnodes) children have higher numbers than their parent */
-	const float *value, *mean;             /* (nnodes) */
-	const int32_t *tree;                   /* (ntrees, 2) */
-	const float *base;                     /* (K) */
+	const int32_t *feature, *left,
+		*right;                /* (nnodes) children have higher numbers than their parent */
+	const float *value, *mean; /* (nnodes) */
+	const int32_t *tree;       /* (ntrees, 2) */
+	const float *base;         /* (K) */
 } BmTrees;
 
 /* Everything is checked, so that an answer ends and stays inside. NULL, or what is wrong. */

@@ -56,24 +56,19 @@ bmc_xgboost_open(BmXgboost *x, const char *library, char *error, size_t size)
 		void *slot;
 		const char *name;
 	} symbols[] = {
-		{&x->last_error, "XGBGetLastError"},
-		{&x->matrix_create, "XGDMatrixCreateFromMat"},
-		{&x->matrix_info, "XGDMatrixSetFloatInfo"},
-		{&x->matrix_free, "XGDMatrixFree"},
-		{&x->booster_create, "XGBoosterCreate"},
-		{&x->booster_free, "XGBoosterFree"},
-		{&x->booster_param, "XGBoosterSetParam"},
-		{&x->booster_update, "XGBoosterUpdateOneIter"},
-		{&x->booster_slice, "XGBoosterSlice"},
-		{&x->booster_dump, "XGBoosterDumpModelEx"},
+		{&x->last_error, "XGBGetLastError"},        {&x->matrix_create, "XGDMatrixCreateFromMat"},
+		{&x->matrix_info, "XGDMatrixSetFloatInfo"}, {&x->matrix_free, "XGDMatrixFree"},
+		{&x->booster_create, "XGBoosterCreate"},    {&x->booster_free, "XGBoosterFree"},
+		{&x->booster_param, "XGBoosterSetParam"},   {&x->booster_update, "XGBoosterUpdateOneIter"},
+		{&x->booster_slice, "XGBoosterSlice"},      {&x->booster_dump, "XGBoosterDumpModelEx"},
 	};
 	bool given = library && library[0];
 
 	memset(x, 0, sizeof(*x));
 	if (given)
 		x->library = open_file(library);
-	for (size_t i = 0; !given && x->library == NULL && i < sizeof(usual_names) / sizeof(*usual_names);
-		 i++)
+	for (size_t i = 0;
+		 !given && x->library == NULL && i < sizeof(usual_names) / sizeof(*usual_names); i++)
 		x->library = open_file(usual_names[i]);
 	if (x->library == NULL)
 	{
