@@ -55,8 +55,8 @@ choose_rows(BmEncoderFit *fit, const BmFrame *f, const BmColumn *target)
 		if (!bmc_missing(target, i))
 			rows[fit->nrows++] = (uint32_t) i;
 	fit->rows = rows;
-	ereport(NOTICE, (errmsg("%zu rows without target \"%s\" are left out", target->missing,
-							target->name)));
+	ereport(NOTICE, (errmsg("rows without target \"%s\" are left out: %zu", target->name,
+							target->missing)));
 }
 
 /* Read the target along, behind the encoder's columns. */
@@ -125,7 +125,8 @@ behav_fit_encoder(PG_FUNCTION_ARGS)
 	target = bm_arg_text_or_null(fcinfo, 2);
 	bm_options_check(json, specs, 1, "an encoder");
 	bm_options_parse(&options, bm_encode_options, json);
-	context = AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
+	context =
+		AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	bm_mem_init(&mem, context);
 	plan = bm_encode_plan(PG_GETARG_OID(0), features, nfeatures, target, &options);
@@ -147,8 +148,8 @@ typedef struct EncodeCache
 	struct varlena *given; /* the encoder as it was given, toasted or not */
 	BmTableEncoder *encoder;
 	BmMem mem;
-	float *x;           /* (width + ncodes) */
-	uint32_t *code;     /* (ncodes) */
+	float *x;       /* (width + ncodes) */
+	uint32_t *code; /* (ncodes) */
 	BmRowReader *reader;
 } EncodeCache;
 
@@ -167,8 +168,8 @@ new_cache(FunctionCallInfo fcinfo)
 	else if (c->context)
 		MemoryContextDelete(c->context);
 	memset(c, 0, sizeof(*c));
-	c->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "behavmine encoder",
-									   ALLOCSET_SMALL_SIZES);
+	c->context =
+		AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "behavmine encoder", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(c->context);
 	bm_mem_init(&c->mem, c->context);
 	c->encoder = bm_encode_load(PG_GETARG_JSONB_P(0), NULL, NULL, &c->mem);

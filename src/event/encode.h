@@ -17,14 +17,15 @@
 /* Keys that the options of an encoder have; a model that has one adds them to its own. */
 typedef struct BmEncodeOptions
 {
-	Jsonb *columns;    /* by column: keys of bm_encode_column_options */
-	Jsonb *numbers;    /* the same for all columns that are numbers, unless the column says otherwise; */
+	Jsonb *columns; /* by column: keys of bm_encode_column_options */
+	Jsonb
+		*numbers; /* the same for all columns that are numbers, unless the column says otherwise; */
 	Jsonb *categories; /* ... that are categories by their type */
 	Jsonb *times;
 	Jsonb *vectors;
-	Jsonb *exclude;    /* names of columns that are no features */
-	char *time_zone;   /* wall clock of timestamptz columns */
-	int folds;         /* of target encodings */
+	Jsonb *exclude;  /* names of columns that are no features */
+	char *time_zone; /* wall clock of timestamptz columns */
+	int folds;       /* of target encodings */
 } BmEncodeOptions;
 
 extern const BmOptionSpec bm_encode_options[];
@@ -33,7 +34,7 @@ extern const BmOptionSpec bm_encode_column_options[];
 /* Columns of a relation and what is asked of them. */
 typedef struct BmEncodePlan
 {
-	Oid relation;
+	Oid relation;          /* or none: bm_encode_plan_types */
 	int n;                 /* columns of the encoder */
 	BmFrameColumn *column; /* (n), and room for BM_PLAN_EXTRA more to read along (a target) */
 	BmColumnSpec *spec;    /* (n) */
@@ -49,6 +50,10 @@ typedef struct BmEncodePlan
  */
 extern BmEncodePlan *bm_encode_plan(Oid relation, char **features, int nfeatures,
 									const char *target, const BmEncodeOptions *options);
+
+/* The same for n columns of no relation, which are of these types. */
+extern BmEncodePlan *bm_encode_plan_types(char **name, const Oid *type, int n,
+										  const BmEncodeOptions *options);
 
 /* An encoder that rows of any table can be put through. */
 typedef struct BmTableEncoder

@@ -19,15 +19,15 @@
 
 #define FORMAT 1
 
-static const char *const encode_name[] = {"auto",	"skip",	  "number", "onehot", "hash",
-										  "ordinal", "target", "embed",	 "time",	"vector"};
+static const char *const encode_name[] = {"auto",    "skip",   "number", "onehot", "hash",
+										  "ordinal", "target", "embed",  "time",   "vector"};
 static const char *const impute_name[] = {"auto", "none",     "mean",       "median",
 										  "mode", "constant", "interpolate"};
 static const char *const scale_name[] = {"auto", "none", "minmax", "zscore", "robust"};
 static const char *const clip_name[] = {"none", "quantile", "iqr"};
 static const char *const dropped_name[] = {NULL, "asked", "constant", "empty"};
-static const char *const kind_name[] = {NULL, "a number", "a boolean", "a category", "a time",
-										"an array"};
+static const char *const kind_name[] = {NULL,         "a number", "a boolean",
+										"a category", "a time",   "an array"};
 
 /* ---- to jsonb ---- */
 
@@ -305,16 +305,14 @@ bm_encode_check_type(const BmTableEncoder *t, int j, BmFrameColumn *column, Oid 
 
 	column->name = was->name;
 	column->category = was->category;
-	if (bm_frame_type(column, type) && column->kind == was->kind &&
-		column->key_int == was->key_int)
+	if (bm_frame_type(column, type) && column->kind == was->kind && column->key_int == was->key_int)
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" cannot be encoded: it is of type %s now", was->name,
-					format_type_be(type)),
-			 errdetail("It was of type %s, %s, when the encoder was fitted.", t->type[j],
-					   kind_name[was->kind]),
-			 errhint("Cast it in a view, or fit the encoder again.")));
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("column \"%s\" cannot be encoded: it is of type %s now", was->name,
+						   format_type_be(type)),
+					errdetail("It was of type %s, %s, when the encoder was fitted.", t->type[j],
+							  kind_name[was->kind]),
+					errhint("Cast it in a view, or fit the encoder again.")));
 }
 
 BmFrameColumn *

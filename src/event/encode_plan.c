@@ -159,9 +159,10 @@ check_columns(Jsonb *columns, char **features, int n)
 	if (columns == NULL)
 		return;
 	if (!JB_ROOT_IS_OBJECT(columns))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"columns\" must be a JSON object"),
-						errhint("For example '{\"columns\": {\"age\": {\"scale\": \"robust\"}}}'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"columns\" must be a JSON object"),
+				 errhint("For example '{\"columns\": {\"age\": {\"scale\": \"robust\"}}}'.")));
 	it = JsonbIteratorInit(&columns->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -195,11 +196,10 @@ parts_of(Jsonb *json)
 		{
 			const char *near = bm_nearest(part[i], names, lengthof(names));
 
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"parts\" cannot have \"%s\"", part[i]),
-					 errdetail("The parts are hour, weekday, monthday, month and trend."),
-					 near ? errhint("Perhaps you meant \"%s\".", near) : 0));
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"parts\" cannot have \"%s\"", part[i]),
+							errdetail("The parts are hour, weekday, monthday, month and trend."),
+							near ? errhint("Perhaps you meant \"%s\".", near) : 0));
 		}
 		parts |= 1U << p;
 	}
@@ -221,8 +221,8 @@ set_constant(BmColumnSpec *spec, Jsonb *json, const char *column)
 	{
 		spec->constant = DatumGetFloat8(
 			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(v.val.numeric)));
-		spec->constant_key = DatumGetCString(
-			DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
+		spec->constant_key =
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
 	}
 	else if (v.type == jbvBool)
 	{
@@ -274,10 +274,10 @@ set_spec(BmColumnSpec *spec, const ColumnOptions *o, BmFrameColumn *c)
 		check_constant(c, o->constant);
 	}
 	if (!(o->clip_low < o->clip_high))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"clip_low\" of column \"%s\" must be less than \"clip_high\"",
-							   c->name),
-						errdetail("They are %g and %g.", o->clip_low, o->clip_high)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"clip_low\" of column \"%s\" must be less than \"clip_high\"", c->name),
+				 errdetail("They are %g and %g.", o->clip_low, o->clip_high)));
 }
 
 static bool
@@ -318,11 +318,21 @@ plan_column(BmEncodePlan *plan, int j, const BmEncodeOptions *options, char **by
 	bm_options_parse(&o, bm_encode_column_options, bm_jsonb_merge(general, own));
 	if (is_category(o.encode) && (c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL))
 	{
+		if (!OidIsValid(plan->relation))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("column \"%s\" is to be a category, but its state has numbers",
+								   c->name),
+							errhint("Make it with behav_category_agg(value::text).")));
 		c->category = true;
 		bm_frame_columns(plan->relation, c, 1);
 	}
 	set_spec(&plan->spec[j], &o, c);
 	*by = plan->spec[j].impute == BM_IMPUTE_INTERPOLATE ? o.by : NULL;
+	if (*by && !OidIsValid(plan->relation))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("column \"%s\" cannot be interpolated by a state", c->name),
+						errdetail("A state does not know which values stood in one row."),
+						errhint("Fit the encoder on the table.")));
 	if (plan->spec[j].impute == BM_IMPUTE_INTERPOLATE && o.by == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%s\" is to be interpolated, and nothing says along what",
@@ -366,9 +376,9 @@ choose_features(Oid relation, char **features, int *n, const char *target, Jsonb
 		out[kept++] = features[i];
 	}
 	if (kept == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("relation %s has no column left to encode",
-							   bm_relation_name(relation))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("relation %s has no column left to encode", bm_relation_name(relation))));
 	*n = kept;
 	return out;
 }
@@ -387,30 +397,54 @@ by_position(BmEncodePlan *plan, const char *by)
 	return (size_t) plan->n++;
 }
 
-BmEncodePlan *
-bm_encode_plan(Oid relation, char **features, int nfeatures, const char *target,
-			   const BmEncodeOptions *options)
+static BmEncodePlan *
+new_plan(Oid relation, char **name, int n, const BmEncodeOptions *options)
 {
 	BmEncodePlan *plan = palloc0(sizeof(BmEncodePlan));
-	int n = nfeatures;
-	char **name = choose_features(relation, features, &n, target, options->exclude), **by;
 
 	check_columns(options->columns, name, n);
 	plan->relation = relation;
 	plan->n = n;
 	plan->time_zone = options->time_zone;
 	plan->folds = (uint32) options->folds;
+	/* an interpolation may bring a column of its own along */
 	plan->column = palloc0(sizeof(BmFrameColumn) * (2 * n + BM_PLAN_EXTRA));
 	plan->spec = palloc0(sizeof(BmColumnSpec) * (2 * n + BM_PLAN_EXTRA));
-	by = palloc0(sizeof(char *) * n);
 	for (int j = 0; j < n; j++)
 		plan->column[j].name = name[j];
+	return plan;
+}
+
+BmEncodePlan *
+bm_encode_plan(Oid relation, char **features, int nfeatures, const char *target,
+			   const BmEncodeOptions *options)
+{
+	int n = nfeatures;
+	char **name = choose_features(relation, features, &n, target, options->exclude);
+	char **by = palloc0(sizeof(char *) * n);
+	BmEncodePlan *plan = new_plan(relation, name, n, options);
+
 	bm_frame_columns(relation, plan->column, n);
 	for (int j = 0; j < n; j++)
 		plan_column(plan, j, options, &by[j]);
 	for (int j = 0; j < n; j++)
 		if (by[j])
 			plan->spec[j].by = by_position(plan, by[j]);
+	return plan;
+}
+
+BmEncodePlan *
+bm_encode_plan_types(char **name, const Oid *type, int n, const BmEncodeOptions *options)
+{
+	BmEncodePlan *plan = new_plan(InvalidOid, name, n, options);
+	char *by;
+
+	for (int j = 0; j < n; j++)
+	{
+		if (!bm_frame_type(&plan->column[j], type[j]))
+			elog(ERROR, "a state of type %u has no column", type[j]);
+		plan_column(plan, j, options, &by);
+	}
 	return plan;
 }
 
@@ -422,14 +456,15 @@ raise_fit(BmStatus status, const BmEncodePlan *plan, const BmFrame *frame, const
 	const char *name = plan->column[fit->column].name;
 
 	if (status == BM_ENOTFINITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("column \"%s\" is not finite in %zu rows", name,
-						frame->column[fit->column].nonfinite),
-				 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
-				 errhint("Correct them, or let them count as missing: '{\"columns\": {\"%s\": "
-						 "{\"non_finite\": \"missing\"}}}'.",
-						 name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column \"%s\" is not finite in %zu rows", name,
+					frame->column[fit->column].nonfinite),
+			 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
+			 errhint("Correct them, or let them count as missing: '{\"columns\": {\"%s\": "
+					 "{\"non_finite\": \"missing\"}}}'.",
+					 name)));
 	if (status == BM_EINVAL && fit->error[0])
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column \"%s\" cannot be encoded as asked", name),
@@ -465,8 +500,10 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 
 	if ((fit->rows ? fit->nrows : frame->n) == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("relation %s has no rows to fit an encoder on",
-							   bm_relation_name(plan->relation))));
+						OidIsValid(plan->relation)
+							? errmsg("relation %s has no rows to fit an encoder on",
+									 bm_relation_name(plan->relation))
+							: errmsg("the states have no rows to fit an encoder on")));
 	fit->ncolumns = (size_t) plan->n;
 	fit->folds = plan->folds;
 	status = bmc_encoder_fit(&encoder->core, frame, plan->spec, fit, mem);
@@ -483,9 +520,11 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 	}
 	tell_dropped(&encoder->core);
 	if (encoder->core.width == 0 && encoder->core.ncodes == 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("no column of relation %s makes a feature",
-							   bm_relation_name(plan->relation)),
-						errdetail("Each of them is constant, empty or left out.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 OidIsValid(plan->relation) ? errmsg("no column of relation %s makes a feature",
+													 bm_relation_name(plan->relation))
+											: errmsg("no state makes a feature"),
+				 errdetail("Each of them is constant, empty or left out.")));
 	return encoder;
 }

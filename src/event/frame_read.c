@@ -150,15 +150,16 @@ bm_frame_columns(Oid relation, BmFrameColumn *column, int n)
 			raise_no_column(relation, column[j].name);
 		if (bm_frame_type(&column[j], get_atttype(relation, attno)))
 			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation %s cannot be a feature: it is of type %s",
-						column[j].name, bm_relation_name(relation),
-						format_type_be(get_atttype(relation, attno))),
-				 errdetail("Numbers, booleans, texts, enums, uuids, dates, timestamps and arrays of "
-						   "real or double precision can."),
-				 errhint("Leave it out with the option \"exclude\", or cast it in a view: an "
-						 "interval by extract(epoch FROM ...), a document by its fields.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation %s cannot be a feature: it is of type %s",
+					column[j].name, bm_relation_name(relation),
+					format_type_be(get_atttype(relation, attno))),
+			 errdetail("Numbers, booleans, texts, enums, uuids, dates, timestamps and arrays of "
+					   "real or double precision can."),
+			 errhint("Leave it out with the option \"exclude\", or cast it in a view: an "
+					 "interval by extract(epoch FROM ...), a document by its fields.")));
 	}
 }
 
@@ -408,7 +409,8 @@ put_cell(FrameReader *r, int j, const BmCell *cell)
 		if (!cell->missing && r->request->column[j].key_int)
 			check(r, bm_recent_int(r->recent[j], &c->dict, cell->key, &c->code[row]));
 		else if (!cell->missing)
-			check(r, bm_recent_bytes(r->recent[j], &c->dict, cell->bytes, cell->len, &c->code[row]));
+			check(r,
+				  bm_recent_bytes(r->recent[j], &c->dict, cell->bytes, cell->len, &c->code[row]));
 		break;
 	}
 }
@@ -445,9 +447,9 @@ row_bytes(const BmFrameRequest *q)
 	size_t bytes = 12; /* hash and order while it becomes canonical */
 
 	for (int j = 0; j < q->n; j++)
-		bytes += q->column[j].kind == BM_COLUMN_BOOL   ? 1
+		bytes += q->column[j].kind == BM_COLUMN_BOOL  ? 1
 				 : q->column[j].kind == BM_COLUMN_KEY ? 4
-													   : sizeof(double);
+													  : sizeof(double);
 	return bytes;
 }
 

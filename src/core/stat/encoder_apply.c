@@ -42,7 +42,8 @@ interpolate(const BmEncoderColumn *c, double at)
 		else
 			hi = mid;
 	}
-	return value[lo] + (value[hi] - value[lo]) * ((at - position[lo]) / (position[hi] - position[lo]));
+	return value[lo] +
+		   (value[hi] - value[lo]) * ((at - position[lo]) / (position[hi] - position[lo]));
 }
 
 static inline float
@@ -406,10 +407,9 @@ map_codes(const BmEncoderColumn *c, const BmDictView *d, BmMem *mem)
 			to[k] = bmc_category(c, d, k);
 			continue;
 		}
-		hash = d->kind == BM_KEY_INT
-				   ? bmc_hash_int(d->key[k])
-				   : bmc_hash_bytes(d->blob + d->offset[k],
-									(size_t) (d->offset[k + 1] - d->offset[k]));
+		hash = d->kind == BM_KEY_INT ? bmc_hash_int(d->key[k])
+									 : bmc_hash_bytes(d->blob + d->offset[k],
+													  (size_t) (d->offset[k + 1] - d->offset[k]));
 		to[k] = (uint32_t) (hash % c->buckets) << 1 | (uint32_t) (hash >> 63);
 	}
 	return to;

@@ -38,11 +38,10 @@ bmc_fold(const BmRowEncoder *e, size_t row)
 static inline uint32_t
 bmc_category(const BmEncoderColumn *c, const BmDictView *d, uint32_t code)
 {
-	uint32_t found =
-		d->kind == BM_KEY_INT
-			? bmc_dict_find_int(&c->keys.view, d->key[code])
-			: bmc_dict_find_bytes(&c->keys.view, d->blob + d->offset[code],
-								  (size_t) (d->offset[code + 1] - d->offset[code]));
+	uint32_t found = d->kind == BM_KEY_INT
+						 ? bmc_dict_find_int(&c->keys.view, d->key[code])
+						 : bmc_dict_find_bytes(&c->keys.view, d->blob + d->offset[code],
+											   (size_t) (d->offset[code + 1] - d->offset[code]));
 
 	return found == BM_NONE ? c->ncategories : found;
 }

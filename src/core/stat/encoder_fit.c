@@ -473,7 +473,8 @@ settle_missing(Fit *t)
 	if (c->impute == BM_IMPUTE_MODE)
 		c->fill_category = 0;
 	else if (c->impute == BM_IMPUTE_CONSTANT)
-		c->fill_category = t->spec->constant_key ? find_key(c, t->spec->constant_key) : c->ncategories;
+		c->fill_category =
+			t->spec->constant_key ? find_key(c, t->spec->constant_key) : c->ncategories;
 	else
 		c->fill_category = c->ncategories + 1;
 }
@@ -498,8 +499,8 @@ fit_categories(Fit *t)
 	}
 	bmc_free(t->mem, count);
 	settle_missing(t);
-	c->value = c->distinct > 1 || (c->missing > 0 && c->distinct > 0 && c->encode != BM_ENCODE_ONEHOT &&
-								   c->encode != BM_ENCODE_HASH);
+	c->value = c->distinct > 1 || (c->missing > 0 && c->distinct > 0 &&
+								   c->encode != BM_ENCODE_ONEHOT && c->encode != BM_ENCODE_HASH);
 	return status;
 }
 
@@ -694,9 +695,9 @@ fit_key(Fit *t)
 	if (c->encode == BM_ENCODE_TARGET && t->in->classes > BM_TARGET_CLASSES)
 		return refuse(t, "The target has too many classes for a target encoding.");
 	if (c->scale == BM_SCALE_AUTO)
-		c->scale = c->encode == BM_ENCODE_ORDINAL                        ? BM_SCALE_MINMAX
+		c->scale = c->encode == BM_ENCODE_ORDINAL                     ? BM_SCALE_MINMAX
 				   : c->encode == BM_ENCODE_TARGET && !t->in->classes ? BM_SCALE_ZSCORE
-																		  : BM_SCALE_NONE;
+																	  : BM_SCALE_NONE;
 	if (c->scale != BM_SCALE_NONE && !(bmc_is_key_number(c) && t->e->outputs == 1))
 		return refuse(t, "Only ordinal encodings and means of one number can be scaled.");
 	if (c->value && bmc_is_key_number(c))
@@ -779,14 +780,16 @@ fit_vector(Fit *t)
 		{
 			size_t row = row_at(t, i);
 
-			t->value[i] = bmc_missing(t->column, row) ? NAN : (double) t->column->vector[row * dim + d];
+			t->value[i] =
+				bmc_missing(t->column, row) ? NAN : (double) t->column->vector[row * dim + d];
 		}
 		known = known_values(t, t->in->nrows);
 		status = fit_fill(t, known);
 		if (status != BM_OK)
 			return status;
 		known = known_values(t, t->in->nrows);
-		varies |= fit_scale(&c->table[dim + d], &c->table[2 * dim + d], c->scale, t->scratch, known);
+		varies |=
+			fit_scale(&c->table[dim + d], &c->table[2 * dim + d], c->scale, t->scratch, known);
 		c->table[d] = c->fill;
 		if (bmc_stop(t->in->stop))
 			return BM_ESTOP;
@@ -905,9 +908,10 @@ fit_column(Fit *t)
 	}
 	if (t->column->nonfinite > 0 && !c->nonfinite)
 		return BM_ENOTFINITE;
-	wrong = c->kind == BM_COLUMN_KEY                                   ? resolve_key(c)
-			: c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL ? resolve_number(c, t->spec, t->e, t->f)
-																	   : resolve_other(c);
+	wrong = c->kind == BM_COLUMN_KEY ? resolve_key(c)
+			: c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL
+				? resolve_number(c, t->spec, t->e, t->f)
+				: resolve_other(c);
 	if (wrong)
 		return refuse(t, wrong);
 	switch (c->kind)

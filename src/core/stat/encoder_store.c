@@ -168,8 +168,11 @@ bmc_encoder_tensors(BmRowEncoder *e, const char *prefix, BmTensors *out)
 {
 	Sizes s = sizes_of(e);
 	size_t tables = s.table ? s.table : 1, keys = s.keys ? s.keys : 1, words = s.bytes / 4 + 1;
-	size_t shape[5][3] = {{HEAD_WORDS}, {e->ncolumns, COLUMN_WORDS}, {e->ncolumns, COLUMN_NUMBERS, 2},
-						  {tables, 2}, {keys, 2}};
+	size_t shape[5][3] = {{HEAD_WORDS},
+						  {e->ncolumns, COLUMN_WORDS},
+						  {e->ncolumns, COLUMN_NUMBERS, 2},
+						  {tables, 2},
+						  {keys, 2}};
 	size_t total = HEAD_WORDS + e->ncolumns * (COLUMN_WORDS + 2 * COLUMN_NUMBERS) + 2 * tables +
 				   2 * keys + words;
 	int32_t *head, *column, *number, *table, *key, *blob, *next_table, *next_key;
@@ -258,7 +261,8 @@ static const char *
 read_column(BmEncoderColumn *c, const BmRowEncoder *e, const int32_t *word, const int32_t *number)
 {
 	if (!within(word[KIND], BM_COLUMN_NUMBER, BM_COLUMN_VECTOR) ||
-		!within(word[DIM], 1, BM_MAX_DIM) || !within(word[ENCODE], BM_ENCODE_SKIP, BM_ENCODE_VECTOR) ||
+		!within(word[DIM], 1, BM_MAX_DIM) ||
+		!within(word[ENCODE], BM_ENCODE_SKIP, BM_ENCODE_VECTOR) ||
 		!within(word[IMPUTE], BM_IMPUTE_AUTO, BM_IMPUTE_INTERPOLATE) ||
 		!within(word[SCALE], BM_SCALE_AUTO, BM_SCALE_ROBUST) ||
 		!within(word[CLIP], BM_CLIP_NONE, BM_CLIP_IQR) ||
@@ -267,8 +271,8 @@ read_column(BmEncoderColumn *c, const BmRowEncoder *e, const int32_t *word, cons
 		!within(word[BY], 0, (int32_t) e->ncolumns - 1) || !within(word[PARTS], 0, BM_PART_ALL) ||
 		!within(word[BUCKETS], 1, BM_MAX_BUCKETS) ||
 		!within(word[CATEGORIES], 0, BM_MAX_CATEGORIES) ||
-		!within(word[FILL_CATEGORY], 0, word[CATEGORIES] + 1) || !within(word[TABLE], 0, INT32_MAX) ||
-		!within(word[KNOTS], 0, BM_MAX_KNOTS))
+		!within(word[FILL_CATEGORY], 0, word[CATEGORIES] + 1) ||
+		!within(word[TABLE], 0, INT32_MAX) || !within(word[KNOTS], 0, BM_MAX_KNOTS))
 		return "a field of a column is out of range";
 	c->kind = (BmColumnKind) word[KIND];
 	c->dim = (uint32_t) word[DIM];
@@ -456,8 +460,13 @@ bmc_encoder_bind(BmRowEncoder *e, const BmTensors *t, const char *prefix, BmMem 
 	if (bmc_encoder_init(e, column->shape[0], mem) != BM_OK)
 		return no_memory;
 	e->outputs = (size_t) h[HEAD_OUTPUTS];
-	rest = (Rest){table->data, key->data, blob->data, table->shape[0], key->shape[0],
-				  bmc_mul(blob->shape[0], 4), 0};
+	rest = (Rest){table->data,
+				  key->data,
+				  blob->data,
+				  table->shape[0],
+				  key->shape[0],
+				  bmc_mul(blob->shape[0], 4),
+				  0};
 	wrong = read_columns(e, column->data, number->data, &rest, mem);
 	if (wrong)
 		return wrong;

@@ -249,8 +249,7 @@ bmc_frame_canonical(BmFrame *f, bool rows, const BmStop *stop)
 {
 	for (size_t j = 0; j < f->ncolumns; j++)
 	{
-		BmStatus status =
-			f->column[j].kind == BM_COLUMN_KEY ? order_keys(f, &f->column[j]) : BM_OK;
+		BmStatus status = f->column[j].kind == BM_COLUMN_KEY ? order_keys(f, &f->column[j]) : BM_OK;
 
 		if (status == BM_OK && bmc_stop(stop))
 			status = BM_ESTOP;

@@ -9,9 +9,8 @@
 
 #define LIMB_BITS 32
 #define LIMB_MASK INT64_C(0xffffffff)
-#define SMALLEST (-1074)                   /* exponent of limb 0's lowest bit */
-#define SETTLE_AFTER (INT64_C(1) << 28)    /* each addition adds less than 2^32, three times */
-#define TOP_LIMIT (INT64_C(1) << 40)       /* of the highest limb of a settled sum */
+#define SMALLEST (-1074)                /* exponent of limb 0's lowest bit */
+#define SETTLE_AFTER (INT64_C(1) << 28) /* each addition adds less than 2^32, three times */
 
 /* A number as the sum of a double and what it leaves. */
 typedef struct Pair
@@ -127,20 +126,23 @@ bmc_moments_merge(BmMoments *m, const BmMoments *other)
 	bmc_moments_settle(m);
 }
 
+/* Each addition since the carries were settled adds less than 2^33 to a limb, three times at most. */
 static bool
-settled(const int64_t *limb)
+limbs_valid(const int64_t *limb, int64_t pending)
 {
-	for (int i = 0; i + 1 < BM_SUM_LIMBS; i++)
-		if (limb[i] < 0 || limb[i] > LIMB_MASK)
+	int64_t most = (pending + 1) * (INT64_C(3) << 33);
+
+	for (int i = 0; i < BM_SUM_LIMBS; i++)
+		if (limb[i] < -most || limb[i] > most)
 			return false;
-	return limb[BM_SUM_LIMBS - 1] >= -TOP_LIMIT && limb[BM_SUM_LIMBS - 1] <= TOP_LIMIT;
+	return true;
 }
 
 bool
 bmc_moments_valid(const BmMoments *m)
 {
-	return m->n >= 0 && m->n < INT64_C(1) << 52 && m->pending == 0 && settled(m->sum) &&
-		   settled(m->squares) && m->squares[BM_SUM_LIMBS - 1] >= 0;
+	return m->n >= 0 && m->n < INT64_C(1) << 52 && m->pending >= 0 && m->pending <= SETTLE_AFTER &&
+		   limbs_valid(m->sum, m->pending) && limbs_valid(m->squares, m->pending);
 }
 
 /* The sum to twice the precision of a double. */
@@ -193,7 +195,6 @@ bmc_moments_variance(const BmMoments *m)
 	if (m->n < 2)
 		return NAN;
 	/* n * sum of squares - (sum)^2 cancels: hence the pairs */
-	difference =
-		pair_minus(pair_product((Pair){n, 0}, squares), pair_product(sum, sum));
+	difference = pair_minus(pair_product((Pair){n, 0}, squares), pair_product(sum, sum));
 	return fmax(difference.hi, 0) / (n * (n - 1));
 }

@@ -20,8 +20,8 @@
 typedef struct BmMoments
 {
 	int64_t n;
-	int64_t pending;             /* additions since the carries were last settled */
-	int64_t sum[BM_SUM_LIMBS];   /* least first */
+	int64_t pending;           /* additions since the carries were last settled */
+	int64_t sum[BM_SUM_LIMBS]; /* least first */
 	int64_t squares[BM_SUM_LIMBS];
 } BmMoments;
 
@@ -36,7 +36,7 @@ extern void bmc_moments_add(BmMoments *m, double x); /* bmc_is_number(x) */
 extern void bmc_moments_merge(BmMoments *m, const BmMoments *other);
 /* Settle the carries: equal sums then have equal limbs. */
 extern void bmc_moments_settle(BmMoments *m);
-/* Could it be one (from outside): settled, and neither sum is too large for n numbers? */
+/* Could it be one (from outside)? Then nothing that is done with it overflows. */
 extern bool bmc_moments_valid(const BmMoments *m);
 extern double bmc_moments_mean(const BmMoments *m);     /* NaN for n = 0 */
 extern double bmc_moments_variance(const BmMoments *m); /* of the sample, by n - 1; NaN for n < 2 */

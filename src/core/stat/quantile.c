@@ -146,7 +146,8 @@ bmc_sketch_value(int64_t bucket, int level)
 	uint64_t near = bucket < 0 ? (uint64_t) bucket ^ INT64_MAX : (uint64_t) bucket;
 	double inner = value_of(near), outer = value_of(near | low);
 
-	return isfinite(outer) ? inner / 2 + outer / 2 : inner;
+	/* zero stays zero, and what shares its bucket is nearly that */
+	return inner != 0 && isfinite(outer) ? inner / 2 + outer / 2 : inner;
 }
 
 size_t

@@ -17,7 +17,7 @@ bmc_column_spec(void)
 {
 	return (BmColumnSpec){.clip_low = 0.01,
 						  .clip_high = 0.99,
-						  .fence = 1.5,    /* Tukey 1977 */
+						  .fence = 1.5, /* Tukey 1977 */
 						  .min_count = 1,
 						  .buckets = 64,
 						  .smoothing = 10};

@@ -24,10 +24,10 @@ typedef enum BmEncode
 	BM_ENCODE_ONEHOT,   /* a 0/1 for each category, and "other" */
 	BM_ENCODE_HASH,     /* +1 or -1 in one of a fixed number of buckets (Weinberger et al. 2009) */
 	BM_ENCODE_ORDINAL,  /* the category's rank, by key or by a given order; unseen = missing */
-	BM_ENCODE_TARGET,   /* the smoothed mean of the target (Micci-Barreca 2001), out of fold in fits */
-	BM_ENCODE_EMBED,    /* a code for an embedding layer: categories, then other, then missing */
-	BM_ENCODE_TIME,     /* sines and cosines of the parts of a time, and a trend */
-	BM_ENCODE_VECTOR    /* each component a feature */
+	BM_ENCODE_TARGET, /* the smoothed mean of the target (Micci-Barreca 2001), out of fold in fits */
+	BM_ENCODE_EMBED,  /* a code for an embedding layer: categories, then other, then missing */
+	BM_ENCODE_TIME,   /* sines and cosines of the parts of a time, and a trend */
+	BM_ENCODE_VECTOR  /* each component a feature */
 } BmEncode;
 
 typedef enum BmImpute
@@ -94,8 +94,9 @@ typedef struct BmColumnSpec
 	size_t by;                /* column that orders an interpolation: number or time */
 	double clip_low, clip_high;
 	double fence;
-	uint32_t max_categories; /* the most frequent ones, the rest is "other"; 0: 32, or all but of one-hot */
-	uint32_t min_count;      /* a category has at least so many training rows */
+	uint32_t
+		max_categories; /* the most frequent ones, the rest is "other"; 0: 32, or all but of one-hot */
+	uint32_t min_count; /* a category has at least so many training rows */
 	uint32_t buckets;
 	double smoothing; /* rows of the overall mean added to each category's */
 	uint32_t parts;
@@ -130,10 +131,10 @@ typedef struct BmEncoderColumn
 	bool nonfinite; /* as in the spec */
 	size_t first;   /* its first feature, width 0: none */
 	size_t width;
-	size_t code;          /* its code among the ncodes, of BM_ENCODE_EMBED */
-	size_t by;            /* column that orders an interpolation */
-	double fill;          /* what stands for a missing value, before clipping and scaling */
-	double low, high;     /* clipped to; -INFINITY and INFINITY: not */
+	size_t code;             /* its code among the ncodes, of BM_ENCODE_EMBED */
+	size_t by;               /* column that orders an interpolation */
+	double fill;             /* what stands for a missing value, before clipping and scaling */
+	double low, high;        /* clipped to; -INFINITY and INFINITY: not */
 	double center, scale_by; /* feature = (value - center) * scale_by */
 	uint32_t parts;
 	uint32_t buckets;
@@ -163,7 +164,7 @@ typedef struct BmRowEncoder
 	size_t outputs;        /* of a target encoding: classes where there are more than two, else 1 */
 	uint32_t folds;        /* of it; 0: none */
 	uint64_t seed;
-	BmMem *mem; /* of everything above */
+	BmMem *mem;   /* of everything above */
 	void *stored; /* what bmc_encoder_tensors gave away */
 } BmRowEncoder;
 
