@@ -24,8 +24,10 @@ bm_rows_fit_encoder(BmTraining *t, const BmPart *part)
 						.classes = r->classes,
 						.seed = (uint64) t->seed,
 						.stop = &t->cancel.stop};
+	BmTableEncoder *encoder = bm_encode_fit(r->plan, &r->features, &fit, &t->mem);
 
-	return bm_encode_fit(r->plan, &r->features, &fit, &t->mem);
+	r->plan->quiet = true; /* what is left out has been told once */
+	return encoder;
 }
 
 static void *

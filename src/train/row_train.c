@@ -206,17 +206,40 @@ add_candidate(BmTraining *t, const BmAlgorithm *a)
 	r->ncandidates++;
 }
 
+/* What cannot be is said before any work. */
+static void
+check_request(BmTraining *t)
+{
+	const BmRows *r = t->rows;
+	int n;
+	const char **names = bm_training_candidates(t, &n);
+
+	(void) bm_rows_metric(r);
+	if (r->options.folds == 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"folds\" must be 0, or 2 and more")));
+	if (r->options.calibrate != BM_CALIBRATE_NONE && r->classes != 2)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"calibrate\" is for targets of two classes"),
+						errdetail("Target \"%s\" has %zu.", r->target, r->classes)));
+	for (int i = 0; i < n; i++)
+	{
+		const BmAlgorithm *a = bm_algorithm(names[i]);
+
+		if (a->predictor == NULL)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("algorithm \"%s\" learns from events, not from rows", names[i]),
+							errhint("SELECT name FROM behav_algorithms() WHERE task = 'predict'")));
+		(void) wanted(t, a, names, n);
+	}
+}
+
 static void
 fit_candidates(BmTraining *t)
 {
 	int n;
 	const char **names = bm_training_candidates(t, &n);
 
-	for (int i = 0; i < n; i++)
-		if (bm_algorithm(names[i])->predictor == NULL)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("algorithm \"%s\" learns from events, not from rows", names[i]),
-							errhint("SELECT name FROM behav_algorithms() WHERE task = 'predict'")));
 	for (int i = 0; bm_algorithms[i]; i++)
 		if (wanted(t, bm_algorithms[i], names, n))
 			add_candidate(t, bm_algorithms[i]);
@@ -239,10 +262,6 @@ measure_choice(BmTraining *t)
 	float *p = answers_of(t, c->fitted, &r->valid.samples);
 	BmAnswers a;
 
-	if (r->options.calibrate != BM_CALIBRATE_NONE && r->classes != 2)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"calibrate\" is for targets of two classes"),
-						errdetail("Target \"%s\" has %zu.", r->target, r->classes)));
 	r->calibrated.kind = r->options.calibrate;
 	if (r->calibrated.kind == BM_CALIBRATE_ISOTONIC)
 	{
@@ -414,9 +433,6 @@ cross_validate(BmTraining *t)
 	BmRows *r = t->rows;
 	double sum[BM_NMETRICS] = {0}, squares[BM_NMETRICS] = {0}, n;
 
-	if (r->options.folds == 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"folds\" must be 0, or 2 and more")));
 	for (int k = 0; k < r->options.folds; k++)
 	{
 		BmRowQuality q;
@@ -517,7 +533,7 @@ bm_rows_compute(BmTraining *t)
 					 .cancel = &t->cancel,
 					 .seed = (uint64) t->seed,
 					 .options = &t->options};
-	(void) bm_rows_metric(r); /* an error comes before any work */
+	check_request(t);
 	bm_rows_split(t);
 	t->run.pool = bm_pool_open(t->context, bm_threads(), true);
 	t->run.threads = bmc_pool_threads(t->run.pool);
