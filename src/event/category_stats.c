@@ -7,7 +7,7 @@
  */
 #include "event/column_stats.h"
 
-#include "catalog/pg_type.h"
+#include "common/base64.h"
 #include "mb/pg_wchar.h"
 
 #include "core/mine/names.h"
@@ -286,8 +286,13 @@ from_text(const char *text)
 bool
 bm_is_category_state(const char *state)
 {
-	/* the first byte behind the prefix is the kind: base64 of 21 begins with these letters */
-	return strncmp(state, "bm1:FQ", 6) == 0;
+	const char *colon = strchr(state, ':');
+	char bytes[8];
+
+	/* behind the prefix the first byte is the kind */
+	return colon && strlen(colon) > 4 &&
+		   pg_b64_decode(colon + 1, 4, (void *) bytes, sizeof(bytes)) == 3 &&
+		   bytes[0] == BM_FLAT_CATEGORY;
 }
 
 int64

@@ -36,8 +36,8 @@ typedef enum BmFlatId
 	BM_FLAT_ACTIVITY = 7,
 	BM_FLAT_SURVIVAL = 8,
 	BM_FLAT_NODE = 9,
-	BM_FLAT_COLUMN = 20,
-	BM_FLAT_CATEGORY = 21
+	BM_FLAT_COLUMN = 30,
+	BM_FLAT_CATEGORY = 31
 } BmFlatId;
 
 #define BM_FLAT_SORTED 1 /* flag: the entries are in the order of entries.h */

@@ -48,7 +48,7 @@ test_quantiles(void)
 		for (size_t i = 0; i < n; i++)
 			v[i] = sorted[i] = draw(&rng, round % 5);
 		qsort(sorted, n, sizeof(double), compare);
-		bmc_quantiles(q, p, 7, v, n);
+		CHECK_INT(bmc_quantiles(q, p, 7, v, n, NULL), BM_OK);
 		for (int k = 0; k < 7; k++)
 		{
 			double rank = p[k] * (double) (n - 1);

@@ -20,9 +20,8 @@ to_float(double v)
 	return (float) (v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : v);
 }
 
-/* On the line through the knots; beyond them the nearest one's value. */
-static double
-interpolate(const BmEncoderColumn *c, double at)
+double
+bmc_interpolate(const BmEncoderColumn *c, double at)
 {
 	const double *position = c->table, *value = c->table + c->nknots;
 	size_t lo = 0, hi = c->nknots - 1;
@@ -63,7 +62,7 @@ put_number(float *out, const BmEncoderColumn *c, double v, double at)
 	bool missing = isnan(v);
 
 	if (missing)
-		v = c->impute == BM_IMPUTE_INTERPOLATE ? interpolate(c, at) : c->fill;
+		v = c->impute == BM_IMPUTE_INTERPOLATE ? bmc_interpolate(c, at) : c->fill;
 	if (c->value)
 		out[0] = scaled(c, v);
 	if (c->flag)

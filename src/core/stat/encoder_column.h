@@ -50,6 +50,9 @@ bmc_category(const BmEncoderColumn *c, const BmDictView *d, uint32_t code)
 extern uint64_t bmc_hash_int(int64_t key);
 extern uint64_t bmc_hash_bytes(const char *key, size_t len);
 
+/* On the line through a column's knots; beyond them the nearest one's value, c->fill for NaN. */
+extern double bmc_interpolate(const BmEncoderColumn *c, double at);
+
 /* Fractions of their cycle of hour, weekday, day of month and month. */
 extern void bmc_time_parts(double part[BM_CYCLES], int64_t time);
 

@@ -34,6 +34,13 @@ typedef struct Fit
 	double *scratch; /* (nrows) */
 } Fit;
 
+/* Between blocks of rows: is it time to give up? */
+static inline bool
+stopped(const Fit *t, size_t i)
+{
+	return i % POLL_ROWS == 0 && bmc_stop(t->in->stop);
+}
+
 static inline size_t
 row_at(const Fit *t, size_t i)
 {
@@ -61,12 +68,17 @@ known_values(const Fit *t, size_t n)
 	return known;
 }
 
-static void
-moments_of(BmMoments *m, const double *v, size_t n)
+static BmStatus
+moments_of(const Fit *t, BmMoments *m, const double *v, size_t n)
 {
 	memset(m, 0, sizeof(*m));
 	for (size_t i = 0; i < n; i++)
+	{
+		if (stopped(t, i))
+			return BM_ESTOP;
 		bmc_moments_add(m, v[i]);
+	}
+	return BM_OK;
 }
 
 /* The most frequent of v (n, reordered), the smallest of several. */
@@ -102,13 +114,14 @@ fit_fill(Fit *t, size_t n)
 {
 	static const double half = 0.5;
 	BmMoments m;
+	BmStatus status;
 
 	switch (t->c->impute)
 	{
 	case BM_IMPUTE_MEAN:
-		moments_of(&m, t->scratch, n);
+		status = moments_of(t, &m, t->scratch, n);
 		t->c->fill = bmc_moments_mean(&m);
-		return BM_OK;
+		return status;
 	case BM_IMPUTE_MODE:
 		return mode_of(&t->c->fill, t->scratch, n, t->mem, t->in->stop);
 	case BM_IMPUTE_CONSTANT:
@@ -119,8 +132,7 @@ fit_fill(Fit *t, size_t n)
 		}
 		/* fall through */
 	default:
-		bmc_quantiles(&t->c->fill, &half, 1, t->scratch, n);
-		return BM_OK;
+		return bmc_quantiles(&t->c->fill, &half, 1, t->scratch, n, t->in->stop);
 	}
 }
 
@@ -128,16 +140,6 @@ typedef struct Knot
 {
 	double position, value;
 } Knot;
-
-static int
-compare_knots(const void *x, const void *y)
-{
-	const Knot *a = x, *b = y;
-
-	if (a->position != b->position)
-		return a->position < b->position ? -1 : 1;
-	return a->value < b->value ? -1 : a->value > b->value;
-}
 
 static double
 position_of(const Fit *t, size_t row)
@@ -179,77 +181,90 @@ average_knots(Knot *k, size_t n)
 	return out;
 }
 
+/* The rows that know both into knot (n), in the order of their positions: how many. */
+static BmStatus
+sort_knots(const Fit *t, Knot *knot, size_t n, size_t *known)
+{
+	uint64_t *key = bmc_alloc(t->mem, n + 1, sizeof(uint64_t));
+	uint32_t *from = bmc_alloc(t->mem, n + 1, sizeof(uint32_t));
+	BmStatus status = key && from ? BM_OK : BM_ENOMEM;
+
+	*known = 0;
+	for (size_t i = 0; status == BM_OK && i < n; i++)
+	{
+		double at = position_of(t, row_at(t, i));
+
+		if (stopped(t, i))
+			status = BM_ESTOP;
+		if (isnan(at) || isnan(t->value[i]))
+			continue;
+		key[*known] = (uint64_t) bmc_sketch_bucket(at, 0) ^ UINT64_C(1) << 63;
+		from[(*known)++] = (uint32_t) i;
+	}
+	if (status == BM_OK)
+		status = bmc_sort_u64_until(key, from, *known, t->mem, t->in->stop);
+	for (size_t i = 0; status == BM_OK && i < *known; i++)
+		knot[i] = (Knot){position_of(t, row_at(t, from[i])), t->value[from[i]]};
+	bmc_free(t->mem, key);
+	bmc_free(t->mem, from);
+	return status;
+}
+
 /* The line through the training values in the order of column by. */
 static BmStatus
 fit_knots(Fit *t, size_t n)
 {
 	Knot *knot = bmc_alloc(t->mem, n + 1, sizeof(Knot));
-	size_t known = 0;
+	size_t known;
+	BmStatus status = knot ? sort_knots(t, knot, n, &known) : BM_ENOMEM;
 
-	if (!knot)
-		return BM_ENOMEM;
-	for (size_t i = 0; i < n; i++)
+	if (status == BM_OK)
+		known = average_knots(knot, known);
+	if (status == BM_OK && known > 0)
 	{
-		double at = position_of(t, row_at(t, i));
-
-		if (!isnan(at) && !isnan(t->value[i]))
-			knot[known++] = (Knot){at, t->value[i]};
-	}
-	qsort(knot, known, sizeof(Knot), compare_knots);
-	known = average_knots(knot, known);
-	if (known > 0)
 		t->c->table = bmc_alloc(t->mem, 2 * known, sizeof(double));
-	if (t->c->table)
+		status = t->c->table ? BM_OK : BM_ENOMEM;
+	}
+	for (size_t i = 0; status == BM_OK && i < known; i++)
 	{
-		for (size_t i = 0; i < known; i++)
-		{
-			t->c->table[i] = knot[i].position;
-			t->c->table[known + i] = knot[i].value;
-		}
-		t->c->nknots = known;
-		t->c->ntable = 2 * known;
+		t->c->table[i] = knot[i].position;
+		t->c->table[known + i] = knot[i].value;
 	}
 	bmc_free(t->mem, knot);
-	if (known == 0)
-		t->c->impute = BM_IMPUTE_MEDIAN; /* nothing to draw a line through: what fill holds */
-	return known > 0 && !t->c->table ? BM_ENOMEM : BM_OK;
+	if (status == BM_OK)
+	{
+		t->c->nknots = known;
+		t->c->ntable = 2 * known;
+		if (known == 0)
+			t->c->impute = BM_IMPUTE_MEDIAN; /* nothing to draw a line through: what fill holds */
+	}
+	return status;
 }
 
-static void
-fit_clip(Fit *t, const double *known, size_t n)
+/* Fences of the known (n) values in t->scratch, which is reordered. */
+static BmStatus
+fit_clip(Fit *t, size_t n)
 {
 	BmEncoderColumn *c = t->c;
 	const BmColumnSpec *spec = t->spec;
-	double p[2] = {0.25, 0.75}, q[2];
+	bool iqr = c->clip == BM_CLIP_IQR;
+	double p[2] = {iqr ? 0.25 : spec->clip_low, iqr ? 0.75 : spec->clip_high}, q[2] = {0, 0};
+	BmStatus status = bmc_quantiles(q, p, 2, t->scratch, n, t->in->stop);
+	double reach = iqr ? spec->fence * (q[1] - q[0]) : 0;
 
-	c->low = -INFINITY;
-	c->high = INFINITY;
-	if (c->clip == BM_CLIP_NONE)
-		return;
-	if (c->clip == BM_CLIP_QUANTILE)
-	{
-		p[0] = spec->clip_low;
-		p[1] = spec->clip_high;
-	}
-	memcpy(t->scratch, known, n * sizeof(double));
-	bmc_quantiles(q, p, 2, t->scratch, n);
-	if (c->clip == BM_CLIP_IQR)
-	{
-		double reach = spec->fence * (q[1] - q[0]);
-
-		q[0] -= reach;
-		q[1] += reach;
-	}
-	c->low = q[0];
-	c->high = q[1];
+	c->low = q[0] - reach;
+	c->high = q[1] + reach;
+	return status;
 }
 
-/* Centre and scale of v (n >= 1, reordered): false when all are equal. */
-static bool
-fit_scale(double *center, double *scale_by, BmScale scale, double *v, size_t n)
+/* Centre and scale of v (n >= 1, reordered); *varies false when all are equal. */
+static BmStatus
+fit_scale(const Fit *t, double *center, double *scale_by, bool *varies, double *v, size_t n)
 {
 	static const double p[3] = {0.25, 0.5, 0.75};
+	BmScale scale = t->c->scale;
 	double lo = v[0], hi = v[0], q[3], deviation;
+	BmStatus status = BM_OK;
 	BmMoments m;
 
 	*center = 0;
@@ -259,27 +274,26 @@ fit_scale(double *center, double *scale_by, BmScale scale, double *v, size_t n)
 		lo = v[i] < lo ? v[i] : lo;
 		hi = v[i] > hi ? v[i] : hi;
 	}
-	if (!(lo < hi))
-		return false;
-	if (scale == BM_SCALE_MINMAX)
+	*varies = lo < hi;
+	if (*varies && scale == BM_SCALE_MINMAX)
 	{
 		*center = lo;
 		*scale_by = 1 / (hi - lo);
 	}
-	if (scale != BM_SCALE_ZSCORE && scale != BM_SCALE_ROBUST)
-		return true;
-	moments_of(&m, v, n);
+	if (!*varies || (scale != BM_SCALE_ZSCORE && scale != BM_SCALE_ROBUST))
+		return BM_OK;
+	status = moments_of(t, &m, v, n);
 	deviation = sqrt(bmc_moments_variance(&m) * ((double) n - 1) / (double) n);
 	*center = bmc_moments_mean(&m);
-	if (scale == BM_SCALE_ROBUST)
+	if (status == BM_OK && scale == BM_SCALE_ROBUST)
 	{
-		bmc_quantiles(q, p, 3, v, n);
+		status = bmc_quantiles(q, p, 3, v, n, t->in->stop);
 		*center = q[1];
 		deviation = q[2] > q[0] ? q[2] - q[0] : deviation;
 	}
 	/* a spread too small for a double leaves the value where it is */
 	*scale_by = deviation > DBL_MIN ? 1 / deviation : 1;
-	return true;
+	return status;
 }
 
 /*
@@ -291,8 +305,8 @@ fit_values(Fit *t, size_t n)
 {
 	BmEncoderColumn *c = t->c;
 	size_t known = known_values(t, n);
-	BmStatus status = BM_OK;
-	double *clipped = t->value;
+	double *v = t->value;
+	BmStatus status;
 
 	c->low = -INFINITY;
 	c->high = INFINITY;
@@ -302,27 +316,20 @@ fit_values(Fit *t, size_t n)
 	status = fit_fill(t, known);
 	if (status == BM_OK && c->impute == BM_IMPUTE_INTERPOLATE)
 		status = fit_knots(t, n);
-	if (status != BM_OK)
-		return status;
-	known = known_values(t, n);
-	if (c->clip != BM_CLIP_NONE)
+	/* in the scratch the values only change places */
+	if (status == BM_OK && c->clip != BM_CLIP_NONE)
+		status = fit_clip(t, known);
+	for (size_t i = 0; status == BM_OK && i < n; i++)
 	{
-		double *copy = bmc_alloc(t->mem, known, sizeof(double));
-
-		if (!copy)
-			return BM_ENOMEM;
-		memcpy(copy, t->scratch, known * sizeof(double));
-		fit_clip(t, copy, known);
-		bmc_free(t->mem, copy);
+		if (isnan(v[i]))
+			v[i] = c->impute == BM_IMPUTE_INTERPOLATE
+					   ? bmc_interpolate(c, position_of(t, row_at(t, i)))
+					   : c->fill;
+		v[i] = v[i] < c->low ? c->low : v[i] > c->high ? c->high : v[i];
+		if (stopped(t, i))
+			status = BM_ESTOP;
 	}
-	for (size_t i = 0; i < n; i++)
-	{
-		double v = isnan(clipped[i]) ? c->fill : clipped[i];
-
-		clipped[i] = v < c->low ? c->low : v > c->high ? c->high : v;
-	}
-	c->value = fit_scale(&c->center, &c->scale_by, c->scale, clipped, n);
-	return BM_OK;
+	return status == BM_OK ? fit_scale(t, &c->center, &c->scale_by, &c->value, v, n) : status;
 }
 
 /* Is there a flag, and is there anything left? */
@@ -562,7 +569,7 @@ fit_ranks(Fit *t, double *table)
 }
 
 /* Sums and counts of the target by (fold, category): sum (folds, outputs, K + 2), count (folds, K + 2). */
-static void
+static BmStatus
 sum_targets(const Fit *t, double *sum, double *count, const uint32_t *category)
 {
 	const BmRowEncoder *e = t->e;
@@ -575,12 +582,15 @@ sum_targets(const Fit *t, double *sum, double *count, const uint32_t *category)
 		uint32_t k = code == BM_NONE ? t->c->ncategories + 1 : category[code];
 		float y = t->in->y[row];
 
+		if (stopped(t, i))
+			return BM_ESTOP;
 		count[fold * stride + k]++;
 		if (t->in->classes > 2)
 			sum[(fold * e->outputs + (size_t) y) * stride + k]++;
 		else
 			sum[fold * stride + k] += y;
 	}
+	return BM_OK;
 }
 
 /*
@@ -632,11 +642,10 @@ fit_means(Fit *t, const uint32_t *category)
 	t->c->out_of_fold = bmc_alloc(t->mem, bmc_mul(e->folds, size), sizeof(double));
 	if (sum && count && t->c->out_of_fold)
 	{
-		sum_targets(t, sum, count, category);
+		status = sum_targets(t, sum, count, category);
 		smooth_means(t->c->table, t, sum, count, e->folds);
 		for (uint32_t f = 0; f < e->folds; f++)
 			smooth_means(t->c->out_of_fold + f * size, t, sum, count, f);
-		status = BM_OK;
 	}
 	bmc_free(t->mem, sum);
 	bmc_free(t->mem, count);
@@ -727,6 +736,8 @@ fit_time(Fit *t)
 	{
 		int64_t time = t->column->time[row_at(t, i)];
 
+		if (stopped(t, i))
+			return BM_ESTOP;
 		if (time == BM_TIME_MISSING)
 			continue;
 		bmc_time_parts(part, time);
@@ -773,6 +784,7 @@ fit_vector(Fit *t)
 	c->high = INFINITY;
 	for (size_t d = 0; d < dim && c->missing < c->seen; d++)
 	{
+		bool differs = false;
 		BmStatus status;
 		size_t known;
 
@@ -785,14 +797,15 @@ fit_vector(Fit *t)
 		}
 		known = known_values(t, t->in->nrows);
 		status = fit_fill(t, known);
+		if (status == BM_OK)
+			status = fit_scale(t, &c->table[dim + d], &c->table[2 * dim + d], &differs, t->scratch,
+							   known);
+		if (status == BM_OK && bmc_stop(t->in->stop))
+			status = BM_ESTOP;
 		if (status != BM_OK)
 			return status;
-		known = known_values(t, t->in->nrows);
-		varies |=
-			fit_scale(&c->table[dim + d], &c->table[2 * dim + d], c->scale, t->scratch, known);
+		varies |= differs;
 		c->table[d] = c->fill;
-		if (bmc_stop(t->in->stop))
-			return BM_ESTOP;
 	}
 	c->value = varies;
 	c->fill = 0;

@@ -106,7 +106,7 @@ bmc_frame_dim(BmFrame *f, BmColumn *c, uint32_t dim)
 /* ---- canonical order ---- */
 
 static BmStatus
-order_keys(BmFrame *f, BmColumn *c)
+order_keys(BmFrame *f, BmColumn *c, const BmStop *stop)
 {
 	size_t codes = c->dict.view.n;
 	uint32_t *count = bmc_alloc0(f->mem, codes + 1, sizeof(uint32_t));
@@ -119,9 +119,11 @@ order_keys(BmFrame *f, BmColumn *c)
 		for (size_t i = 0; i < f->n; i++)
 			if (c->code[i] != BM_NONE)
 				count[c->code[i]]++;
+		status = bmc_stop(stop) ? BM_ESTOP : BM_OK;
 		for (size_t k = 0; k < codes; k++)
 			keep[k] = count[k] > 0;
-		status = bmc_dict_order(&c->dict, count, keep, new_code);
+		if (status == BM_OK)
+			status = bmc_dict_order(&c->dict, count, keep, new_code);
 	}
 	if (status == BM_OK)
 		for (size_t i = 0; i < f->n; i++)
@@ -249,7 +251,8 @@ bmc_frame_canonical(BmFrame *f, bool rows, const BmStop *stop)
 {
 	for (size_t j = 0; j < f->ncolumns; j++)
 	{
-		BmStatus status = f->column[j].kind == BM_COLUMN_KEY ? order_keys(f, &f->column[j]) : BM_OK;
+		BmStatus status =
+			f->column[j].kind == BM_COLUMN_KEY ? order_keys(f, &f->column[j], stop) : BM_OK;
 
 		if (status == BM_OK && bmc_stop(stop))
 			status = BM_ESTOP;

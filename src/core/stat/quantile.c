@@ -8,6 +8,7 @@
 #include "core/stat/quantile.h"
 
 #define INSERTION 16
+#define POLL_VALUES 65536 /* partitions of fewer values are not worth a question to stop */
 
 static inline void
 swap(double *a, double *b)
@@ -34,14 +35,16 @@ median_to_middle(double *a, double *b, double *c)
  * Put the k-th smallest of v[lo..hi] at k, nothing larger before it, nothing smaller after it. The pivot
  * is the median of three medians of three: linear but for inputs made against it.
  */
-static void
-select_kth(double *v, size_t lo, size_t hi, size_t k)
+static BmStatus
+select_kth(double *v, size_t lo, size_t hi, size_t k, const BmStop *stop)
 {
 	while (hi - lo >= INSERTION)
 	{
 		size_t step = (hi - lo) / 8, mid = lo + 4 * step, i = lo, j = hi;
 		double pivot;
 
+		if (hi - lo >= POLL_VALUES && bmc_stop(stop))
+			return BM_ESTOP;
 		median_to_middle(&v[lo], &v[lo + step], &v[lo + 2 * step]);
 		median_to_middle(&v[lo + 3 * step], &v[mid], &v[lo + 5 * step]);
 		median_to_middle(&v[lo + 6 * step], &v[lo + 7 * step], &v[hi]);
@@ -66,11 +69,12 @@ select_kth(double *v, size_t lo, size_t hi, size_t k)
 		else if (k >= i)
 			lo = i;
 		else
-			return;
+			return BM_OK;
 	}
 	for (size_t a = lo + 1; a <= hi; a++)
 		for (size_t b = a; b > lo && v[b] < v[b - 1]; b--)
 			swap(&v[b], &v[b - 1]);
+	return BM_OK;
 }
 
 static inline double
@@ -79,8 +83,8 @@ between(double low, double high, double fraction)
 	return fraction > 0 ? low + (high - low) * fraction : low;
 }
 
-void
-bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n)
+BmStatus
+bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n, const BmStop *stop)
 {
 	size_t from = 0;
 
@@ -90,7 +94,8 @@ bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n)
 		size_t k = (size_t) rank;
 		double next;
 
-		select_kth(v, from < k ? from : k, n - 1, k);
+		if (select_kth(v, from < k ? from : k, n - 1, k, stop) != BM_OK)
+			return BM_ESTOP;
 		next = v[k];
 		if (k + 1 < n) /* the least of what is not smaller */
 		{
@@ -101,6 +106,7 @@ bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n)
 		out[q] = between(v[k], next, rank - (double) k);
 		from = k;
 	}
+	return BM_OK;
 }
 
 /* ---- the summary ---- */

@@ -16,9 +16,10 @@
 
 /*
  * Quantiles p (np, ascending, in [0,1]) of v (n >= 1; is reordered): linear between the two nearest
- * values, as percentile_cont (type 7 of Hyndman and Fan 1996).
+ * values, as percentile_cont (type 7 of Hyndman and Fan 1996). BM_OK, BM_ESTOP.
  */
-extern void bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n);
+extern BmStatus bmc_quantiles(double *out, const double *p, size_t np, double *v, size_t n,
+							  const BmStop *stop);
 
 #define BM_SKETCH_MOST 1024
 #define BM_SKETCH_LEVELS 63
