@@ -10,7 +10,9 @@
 #include "utils/guc.h"
 
 #include "pg/compat.h"
+#include "predict/algorithms_rows.h"
 #include "recommend/algorithms.h"
+#include "train/rows.h"
 
 PG_MODULE_MAGIC;
 
@@ -34,6 +36,9 @@ const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
 											&bm_algorithm_caser,
 											&bm_algorithm_nextitnet,
 											&bm_algorithm_blend,
+											&bm_algorithm_logistic,
+											&bm_algorithm_linear,
+											&bm_algorithm_gbdt,
 											NULL};
 
 int bm_max_memory_kb;
@@ -41,6 +46,8 @@ int bm_num_threads;
 bool bm_progress_notice;
 int bm_progress_interval_ms;
 char *bm_default_model;
+int bm_max_classes;
+char *bm_xgboost_library;
 
 enum
 {
@@ -91,5 +98,12 @@ _PG_init(void)
 							   "Model that answers when a call names none.",
 							   "Empty: the only model that is deployed.", &bm_default_model, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("behavmine.max_classes", "Most classes that a target may have.",
+							"A target with more is refused: it is a key or a number, no class.",
+							&bm_max_classes, 100, 2, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("behavmine.xgboost_library",
+							   "File of the library that fits the algorithm \"gbdt\".",
+							   "Empty: libxgboost.so, as the system's loader finds it.",
+							   &bm_xgboost_library, "", PGC_SUSET, 0, NULL, NULL, NULL);
 	bm_reserve_prefix("behavmine");
 }

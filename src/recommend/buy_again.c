@@ -66,7 +66,7 @@ buy_again(FunctionCallInfo fcinfo, BmUser user)
 	size_t n;
 
 	bm_srf_begin(fcinfo);
-	model = bm_model_deployed(bm_arg_text_or_null(fcinfo, 2));
+	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
 	before = bm_arg_before(fcinfo, 3);
 	if (!user.known)
 		return (Datum) 0;

@@ -37,7 +37,7 @@ explain(FunctionCallInfo fcinfo, BmUser user)
 	float *share;
 
 	bm_srf_begin(fcinfo);
-	model = bm_model_deployed(bm_arg_text_or_null(fcinfo, 2));
+	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
 	if (!user.known || PG_ARGISNULL(1))
 		return (Datum) 0;
 	code = bm_item_code(model, get_fn_expr_argtype(fcinfo->flinfo, 1), PG_GETARG_DATUM(1));

@@ -264,7 +264,7 @@ void
 bm_request_arguments(BmRequest *r, FunctionCallInfo fcinfo, const char *exclude)
 {
 	int64 k = bm_arg_range_or(fcinfo, ARG_K, "k", 1, BM_MAX_K, 10);
-	BmModel *model = bm_model_deployed(bm_arg_text_or_null(fcinfo, ARG_MODEL));
+	BmModel *model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, ARG_MODEL));
 
 	bm_request_begin(r, model, k, exclude);
 	if (!PG_ARGISNULL(ARG_AS_OF))

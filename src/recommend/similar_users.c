@@ -128,7 +128,7 @@ similar_users(FunctionCallInfo fcinfo, BmUser user)
 	uint64 n;
 
 	bm_srf_begin(fcinfo);
-	model = bm_model_deployed(bm_arg_text_or_null(fcinfo, 2));
+	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
 	if (!user.known)
 		return (Datum) 0;
 	bm_check_user(model, &user);

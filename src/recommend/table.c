@@ -347,7 +347,7 @@ Datum
 behav_recommend_table(PG_FUNCTION_ARGS)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	BmModel *model = bm_model_deployed(bm_arg_text(fcinfo, 0, "model"));
+	BmModel *model = bm_recommender_deployed(bm_arg_text(fcinfo, 0, "model"));
 	char *into = bm_arg_text(fcinfo, 1, "into_table");
 	BmParam name = bm_param_text(model->version->model);
 	BmTableJob job;
