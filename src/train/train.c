@@ -49,7 +49,7 @@ check_options(const char *algorithm, Jsonb *json)
 	specs[n++] = bm_train_option_spec;
 	if (algorithm)
 		specs[n++] = bm_algorithm(algorithm)->options;
-	if (algorithm == NULL || bm_algorithm(algorithm)->core == NULL)
+	if (algorithm == NULL || bm_is_blend(bm_algorithm(algorithm)))
 		for (int i = 0; bm_algorithms[i] && n < lengthof(specs); i++)
 			specs[n++] = bm_algorithms[i]->options;
 	bm_options_check(json, specs, n,
@@ -130,7 +130,7 @@ candidate_names(const BmTraining *t, int *n)
 	JsonbValue v;
 
 	*n = 0;
-	if (t->algorithm && bm_algorithm(t->algorithm)->core)
+	if (t->algorithm && !bm_is_blend(bm_algorithm(t->algorithm)))
 	{
 		names[(*n)++] = t->algorithm;
 		return names;
@@ -305,7 +305,7 @@ bm_training_choose(BmTraining *t, const char *const *names, int n)
 	bm_training_split(t);
 	old = MemoryContextSwitchTo(t->context);
 	t->choice = bm_choose(&t->run, t->split, names, n, t->json,
-						  t->algorithm && bm_algorithm(t->algorithm)->core == NULL);
+						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)));
 	t->version.value = BM_MEAN(t->choice->test, ndcg);
 	t->version.baseline = BM_MEAN(t->choice->baseline->test, ndcg);
 	MemoryContextSwitchTo(old);
