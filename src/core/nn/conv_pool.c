@@ -27,29 +27,28 @@ bmc_conv_pool_fits(const BmConv2d *g)
 
 #define LOAD(p) (*(const Floats *) (p))
 #define STORE(p, v) (*(Floats *) (p) = (v))
-/* a where the mask is set, else b */
-#define PICK(mask, a, b) (((Mask) (a) & (mask)) | ((Mask) (b) & ~(mask)))
 
 /* y (16) and arg (16) of one block whose four outputs are a[0..3]. */
 INLINE void
 pool_block(float *y, uint8_t *arg, const BmLanes *a)
 {
-	BmLanes best = a[0];
-	Mask place = {0}, above;
-	Places out;
+	float out[4][16];
 
-	for (int q = 1; q < 4; q++)
+	memcpy(out, a, sizeof(out));
+	for (int c = 0; c < 16; c++) /* left to the compiler: it finds no vectors for chains of masks */
 	{
-		above = a[q] > best;
+		float best = out[0][c];
+		uint8_t place = 0;
 
-		best = (BmLanes) PICK(above, a[q], best);
-		place = PICK(above, (Mask){0} + q, place);
+		place = out[1][c] > best ? 1 : place;
+		best = out[1][c] > best ? out[1][c] : best;
+		place = out[2][c] > best ? 2 : place;
+		best = out[2][c] > best ? out[2][c] : best;
+		place = out[3][c] > best ? 3 : place;
+		best = out[3][c] > best ? out[3][c] : best;
+		arg[c] = best > 0.0f ? place : 4;
+		y[c] = best > 0.0f ? best : 0.0f;
 	}
-	above = best > 0.0f;
-	place = PICK(above, place, (Mask){0} + 4);
-	STORE(y, (BmLanes) ((Mask) best & above));
-	out = __builtin_convertvector(place, Places);
-	memcpy(arg, &out, sizeof(out));
 }
 
 /* One block, V vectors of channels: x is its first input, w and b the channels' first weights. */

@@ -196,13 +196,18 @@ init_weights(BmNetworkFit *z, uint64_t seed)
 static void
 summarise(BmNetworkFit *z, const BmSamples *s)
 {
-	for (size_t j = 0; j < s->width; j++)
-	{
-		double sum = 0.0;
+	double sum[64];
 
+	for (size_t from = 0; from < s->width; from += 64) /* some columns at a time, row by row */
+	{
+		size_t n = s->width - from < 64 ? s->width - from : 64;
+
+		memset(sum, 0, sizeof(sum));
 		for (size_t i = 0; i < s->nrows; i++)
-			sum += (double) s->x[i * s->width + j];
-		z->mean[j] = (float) (sum / (double) (s->nrows ? s->nrows : 1));
+			for (size_t j = 0; j < n; j++)
+				sum[j] += (double) s->x[i * s->width + from + j];
+		for (size_t j = 0; j < n; j++)
+			z->mean[from + j] = (float) (sum[j] / (double) s->nrows);
 	}
 	for (size_t k = 0; z->D && k < s->nrows * s->ncodes; k++)
 		z->support[z->column[k % s->ncodes] + s->code[k]]++;
