@@ -13,18 +13,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 
 #include "pg/memory.h"
 #include "pg/scan.h"
 
 #define MAX_BEHAVIOURS 255
-#define UUID_TEXT 36
 
 /* ---- errors ---- */
 
@@ -76,76 +70,22 @@ too_many_behaviours(const BmReader *r)
 
 /* ---- keys ---- */
 
-/* The 36 characters of a uuid, as uuid_out writes them. */
-static void
-uuid_text(char *out, const pg_uuid_t *uuid)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*out++ = '-';
-		*out++ = hex[uuid->data[i] >> 4];
-		*out++ = hex[uuid->data[i] & 15];
-	}
-}
-
-/* Where a tag lives among the recent keys (Fibonacci hashing). */
-static inline BmRecentKey *
-recent_slot(const BmKeyColumn *k, uint64 tag)
-{
-	return &k->recent[tag * UINT64CONST(0x9e3779b97f4a7c15) >> (64 - BM_RECENT_BITS)];
-}
-
 static inline uint32_t
 int_code(BmReader *r, BmKeyColumn *k, int64 key)
 {
-	BmRecentKey *slot = recent_slot(k, (uint64) key);
+	uint32_t code;
 
-	if (slot->tag != (uint64) key || slot->code == BM_NONE)
-	{
-		bm_read_check(bmc_dict_put_int(k->dict, key, &slot->code), r);
-		slot->tag = (uint64) key;
-	}
-	return slot->code;
-}
-
-/* Length, first and last eight bytes: enough to tell recent keys apart; the bytes decide. */
-static inline uint64
-weak_hash(const char *key, size_t len)
-{
-	uint64 head = 0, tail = 0;
-
-	if (len >= 8)
-	{
-		memcpy(&head, key, 8);
-		memcpy(&tail, key + len - 8, 8);
-	}
-	else
-		memcpy(&head, key, len);
-	return head ^ (tail * UINT64CONST(0xff51afd7ed558ccd)) ^ len << 56;
-}
-
-static inline bool
-is_key(const BmDictView *d, uint32_t code, const char *key, size_t len)
-{
-	return d->offset[code + 1] - d->offset[code] == len &&
-		   memcmp(d->blob + d->offset[code], key, len) == 0;
+	bm_read_check(bm_recent_int(k->recent, k->dict, key, &code), r);
+	return code;
 }
 
 static inline uint32_t
 bytes_code(BmReader *r, BmKeyColumn *k, const char *key, size_t len)
 {
-	uint64 tag = weak_hash(key, len);
-	BmRecentKey *slot = recent_slot(k, tag);
+	uint32_t code;
 
-	if (slot->tag != tag || slot->code == BM_NONE || !is_key(&k->dict->view, slot->code, key, len))
-	{
-		bm_read_check(bmc_dict_put_bytes(k->dict, key, len, &slot->code), r);
-		slot->tag = tag;
-	}
-	return slot->code;
+	bm_read_check(bm_recent_bytes(k->recent, k->dict, key, len, &code), r);
+	return code;
 }
 
 /* Code of a text; BM_NONE for the empty one. */
@@ -177,7 +117,7 @@ static inline uint32_t
 key_code(BmReader *r, BmKeyColumn *k, const TupleTableSlot *slot, int i)
 {
 	Datum d = slot->tts_values[i];
-	char text[UUID_TEXT];
+	char text[BM_UUID_TEXT];
 
 	if (slot->tts_isnull[i])
 		return BM_NONE;
@@ -192,8 +132,8 @@ key_code(BmReader *r, BmKeyColumn *k, const TupleTableSlot *slot, int i)
 	case BM_FROM_FLOAT8:
 		return int_code(r, k, float8_bits(DatumGetFloat8(d)));
 	case BM_FROM_UUID:
-		uuid_text(text, DatumGetUUIDP(d));
-		return bytes_code(r, k, text, UUID_TEXT);
+		bm_uuid_text(text, DatumGetUUIDP(d));
+		return bytes_code(r, k, text, BM_UUID_TEXT);
 	case BM_FROM_TEXT:
 		break;
 	}
@@ -446,26 +386,11 @@ append_range(StringInfo sql, const BmSource *s, int64 since, int64 until, Datum 
 	}
 }
 
-/* The planner's idea of the relation's rows; 0 when it has none. */
-static double
-estimated_rows(Oid relid)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	double rows;
-
-	if (!HeapTupleIsValid(tuple))
-		return 0;
-	rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
-	ReleaseSysCache(tuple);
-	return Max(rows, 0);
-}
-
 static void
 init_recent(BmReader *r, BmKeyColumn *k)
 {
-	k->recent = take(r, (size_t) 1 << BM_RECENT_BITS, sizeof(BmRecentKey));
-	for (size_t i = 0; i < (size_t) 1 << BM_RECENT_BITS; i++)
-		k->recent[i].code = BM_NONE;
+	k->recent = take(r, BM_RECENT_KEYS, sizeof(BmRecentKey));
+	bm_recent_clear(k->recent);
 }
 
 static void
@@ -520,7 +445,7 @@ bm_read_source(BmReader *r, const BmSource *s, int64 since, int64 until, bool ke
 
 	reader_init(r, s, keep, mem, watch);
 	if (since == PG_INT64_MIN && until == PG_INT64_MAX)
-		r->expected = estimated_rows(s->relid);
+		r->expected = bm_relation_rows(s->relid);
 	if (keep)
 		bm_check_memory(mem, bm_log_bytes(r->expected, 0, 0) + 8 * s->nextra * (size_t) r->expected,
 						psprintf("reading source \"%s\"", s->name),

@@ -7,6 +7,7 @@
 
 #include "event/behaviour.h"
 #include "event/log.h"
+#include "event/recent.h"
 
 #define BM_CHUNK_ROWS 65536
 
@@ -40,21 +41,12 @@ typedef enum BmTimeSource
 	BM_FROM_EPOCH8
 } BmTimeSource;
 
-/* Recent keys of a column, direct mapped: a slot of the dictionary's hash table is often a cache miss. */
-#define BM_RECENT_BITS 12
-
-typedef struct BmRecentKey
-{
-	uint64 tag;    /* the integer itself, or a weak hash of the bytes */
-	uint32_t code; /* BM_NONE: empty */
-} BmRecentKey;
-
 /* A key column on its way into a dictionary. */
 typedef struct BmKeyColumn
 {
 	BmKeySource from;
 	BmDict *dict;
-	BmRecentKey *recent; /* (1 << BM_RECENT_BITS) */
+	BmRecentKey *recent; /* (BM_RECENT_KEYS) */
 } BmKeyColumn;
 
 typedef struct BmReader

@@ -77,6 +77,19 @@ bm_relation_columns(Oid relid, int *n)
 	return names;
 }
 
+double
+bm_relation_rows(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double rows;
+
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+	ReleaseSysCache(tuple);
+	return Max(rows, 0);
+}
+
 char *
 bm_relation_name(Oid relid)
 {

@@ -78,6 +78,8 @@ extern bool bm_type_is_int(Oid type);
 extern bool bm_type_is_time(Oid type);
 /* The relation's columns in order, dropped ones left out. */
 extern char **bm_relation_columns(Oid relid, int *n);
+/* The planner's idea of the relation's rows; 0 when it has none. */
+extern double bm_relation_rows(Oid relid);
 /* Schema-qualified and quoted; a temporary relation as pg_temp.name. */
 extern char *bm_relation_name(Oid relid);
 /* Does a valid index begin with the user's column and go on with the time's? */

@@ -14,10 +14,13 @@
 typedef struct BmAlgorithm
 {
 	const char *name;
-	const char *task;          /* "recommend": from users' events; "predict": from rows */
-	const char *summary;       /* one sentence */
-	const BmRecommender *core; /* NULL for a blend, whose parts have their own entries, and of rows */
+	const char *task;    /* "recommend": from users' events; "predict": from rows */
+	const char *summary; /* one sentence */
+	const BmRecommender
+		*core; /* NULL for a blend, whose parts have their own entries, and of rows */
 	const BmPredictor *predictor; /* of task "predict", else NULL */
+	bool classifies, regresses;   /* of a predictor: what its target can be */
+	bool by_name;                 /* not among the candidates where no algorithm is named */
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;

@@ -126,12 +126,12 @@ bm_recommender_deployed(const char *name)
 	BmModel *model = bm_model_deployed(name);
 
 	if (model->predictor)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("model \"%s\" does not recommend", model->version->model),
-						errdetail("Its algorithm \"%s\" learned from rows.",
-								  model->version->algorithm),
-						errhint("Ask it with SELECT p.* FROM <table> t, behav_predict(%s, t) p.",
-								quote_literal_cstr(model->version->model))));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" does not recommend", model->version->model),
+				 errdetail("Its algorithm \"%s\" learned from rows.", model->version->algorithm),
+				 errhint("Ask it with SELECT p.* FROM <table> t, behav_predict(%s, t) p.",
+						 quote_literal_cstr(model->version->model))));
 	return model;
 }
 
@@ -139,12 +139,13 @@ void
 bm_model_must_predict(const BmModel *model)
 {
 	if (model->predictor == NULL)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("model \"%s\" does not answer for rows", model->version->model),
-						errdetail("Its algorithm \"%s\" recommends items to users.",
-								  model->version->algorithm),
-						errhint("Ask it with SELECT * FROM behav_recommend(<user_id>, model => %s).",
-								quote_literal_cstr(model->version->model))));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" does not answer for rows", model->version->model),
+				 errdetail("Its algorithm \"%s\" recommends items to users.",
+						   model->version->algorithm),
+				 errhint("Ask it with SELECT * FROM behav_recommend(<user_id>, model => %s).",
+						 quote_literal_cstr(model->version->model))));
 }
 
 BmModel *

@@ -6,7 +6,7 @@
 #ifndef BM_PATTERN_ACTIVITY_READ_H
 #define BM_PATTERN_ACTIVITY_READ_H
 
-#include "pattern/zone.h"
+#include "pg/zone.h"
 
 #include "core/mine/retention.h"
 #include "core/num/dict.h"

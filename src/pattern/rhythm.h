@@ -5,7 +5,7 @@
 #ifndef BM_PATTERN_RHYTHM_H
 #define BM_PATTERN_RHYTHM_H
 
-#include "pattern/zone.h"
+#include "pg/zone.h"
 
 #include "core/stat/rhythm.h"
 

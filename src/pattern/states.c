@@ -91,16 +91,8 @@ bm_zone_argument(FunctionCallInfo fcinfo, int i, const uint64 **words)
 BmFlat *
 bm_state_unite(BmFlat *s, int64 more, BmUniteFn unite)
 {
-	const uint64 *sorted = bm_flat_sorted(s);
-	uint64 *entries = bm_flat_entries(s);
-	Size bytes = sizeof(uint64) * s->words * (Size) s->n;
-
-	if (sorted != entries)
-	{
-		memcpy(entries, sorted, bytes);
-		pfree((void *) sorted);
-	}
-	bm_flat_settle(s, (int64) unite(entries, (size_t) s->n));
+	bm_flat_sort(s);
+	bm_flat_settle(s, (int64) unite(bm_flat_entries(s), (size_t) s->n));
 	/* grow unless a quarter is free: the next one must not come soon */
 	return bm_flat_grow(s, Max(more, s->n / 3));
 }

@@ -6,7 +6,7 @@
 #ifndef BM_PATTERN_STATES_H
 #define BM_PATTERN_STATES_H
 
-#include "pattern/zone.h"
+#include "pg/zone.h"
 #include "pg/flat.h"
 
 /* Names of zones are shorter: the longest of the database has 32 bytes. */

@@ -227,6 +227,20 @@ bm_flat_sorted(const BmFlat *s)
 	return sorted;
 }
 
+void
+bm_flat_sort(BmFlat *s)
+{
+	const uint64 *sorted = bm_flat_sorted(s);
+	uint64 *entries = bm_flat_entries(s);
+
+	if (sorted != entries)
+	{
+		memcpy(entries, sorted, sizeof(uint64) * s->words * (Size) s->n);
+		pfree((void *) sorted);
+	}
+	bm_flat_settle(s, s->n);
+}
+
 BmFlat *
 bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind)
 {

@@ -35,7 +35,9 @@ typedef enum BmFlatId
 	BM_FLAT_RHYTHM = 6,
 	BM_FLAT_ACTIVITY = 7,
 	BM_FLAT_SURVIVAL = 8,
-	BM_FLAT_NODE = 9
+	BM_FLAT_NODE = 9,
+	BM_FLAT_COLUMN = 30,
+	BM_FLAT_CATEGORY = 31
 } BmFlatId;
 
 #define BM_FLAT_SORTED 1 /* flag: the entries are in the order of entries.h */
@@ -116,6 +118,8 @@ extern BmFlat *bm_flat_grow(BmFlat *s, int64 more);
 extern const BmFlat *bm_flat_trim(const BmFlat *s);
 /* The entries in order: the state's own, or a sorted copy in the current context. */
 extern const uint64 *bm_flat_sorted(const BmFlat *s);
+/* Bring the entries of s (writable) into order, in place. */
+extern void bm_flat_sort(BmFlat *s);
 /* Append the entries of b to a (writable); 22023 where their configurations differ. */
 extern BmFlat *bm_flat_append(BmFlat *a, const BmFlat *b, const BmFlatKind *kind);
 

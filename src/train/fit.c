@@ -274,14 +274,15 @@ new_fitted(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmFit
 static void
 check_fit_memory(BmRun *run, const BmFitted *f, const BmFitSize *size)
 {
-	bm_check_memory(run->mem, f->fitter.fit_bytes(size, f->settings),
-					psprintf("training algorithm \"%s\"", f->algorithm->name),
-					f->algorithm->core
-						? "Raise behavmine.max_memory, drop rare items with the source's option "
-						  "\"min_item_count\", or choose a lighter algorithm from "
-						  "behav_algorithms()."
-						: "Raise behavmine.max_memory, train on fewer rows or features, or choose a "
-						  "lighter algorithm from behav_algorithms().");
+	bm_check_memory(
+		run->mem, f->fitter.fit_bytes(size, f->settings),
+		psprintf("training algorithm \"%s\"", f->algorithm->name),
+		f->algorithm->core
+			? "Raise behavmine.max_memory, drop rare items with the source's option "
+			  "\"min_item_count\", or choose a lighter algorithm from "
+			  "behav_algorithms()."
+			: "Raise behavmine.max_memory, train on fewer rows or features, or choose a "
+			  "lighter algorithm from behav_algorithms().");
 }
 
 BmFitted *
@@ -311,8 +312,7 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 	finish(&course, complete);
 	f->seconds = seconds_since(course.started);
 	appendStringInfoChar(&course.history, ']');
-	f->history =
-		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(course.history.data)));
+	f->history = bm_jsonb_parse(course.history.data);
 	return f;
 }
 

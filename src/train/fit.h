@@ -48,7 +48,8 @@ typedef struct BmFitted
 	size_t bytes;   /* of the tensors */
 	bool stopped;   /* max_seconds ended it early */
 	double quality; /* of the kept weights, by the judge; NaN without one */
-	BmMetrics latest, valid, test; /* of recommenders: just measured; of what was kept; on the test part */
+	BmMetrics latest, valid,
+		test;       /* of recommenders: just measured; of what was kept; on the test part */
 	Jsonb *history; /* [{"epoch":1,"loss":..,"ndcg@10":..,"seconds":..}] */
 	BmFit fit;
 	bool open;  /* fit still owns the tensors */

@@ -5,7 +5,7 @@
  *		encodings.
  *
  * Fitted once, then a pure function of a row. Column j of the encoder is column j of every frame it
- * is applied to. Nothing that is fitted depends on the order of the rows, but for the folds of the
+ * is applied to; a frame may have more columns (a target) behind them. Nothing that is fitted depends on the order of the rows, but for the folds of the
  * target encoding: put the frame into canonical order first.
  */
 #ifndef BM_ROW_ENCODER_H
@@ -24,15 +24,15 @@ typedef enum BmEncode
 	BM_ENCODE_ONEHOT,   /* a 0/1 for each category, and "other" */
 	BM_ENCODE_HASH,     /* +1 or -1 in one of a fixed number of buckets (Weinberger et al. 2009) */
 	BM_ENCODE_ORDINAL,  /* the category's rank, by key or by a given order; unseen = missing */
-	BM_ENCODE_TARGET,   /* the smoothed mean of the target (Micci-Barreca 2001), out of fold in fits */
-	BM_ENCODE_EMBED,    /* a code for an embedding layer: categories, then other, then missing */
-	BM_ENCODE_TIME,     /* sines and cosines of the parts of a time, and a trend */
-	BM_ENCODE_VECTOR    /* each component a feature */
+	BM_ENCODE_TARGET, /* the smoothed mean of the target (Micci-Barreca 2001), out of fold in fits */
+	BM_ENCODE_EMBED,  /* a code for an embedding layer: categories, then other, then missing */
+	BM_ENCODE_TIME,   /* sines and cosines of the parts of a time, and a trend */
+	BM_ENCODE_VECTOR  /* each component a feature */
 } BmEncode;
 
 typedef enum BmImpute
 {
-	BM_IMPUTE_AUTO = 0, /* numbers: median; keys: none; vectors: mean */
+	BM_IMPUTE_AUTO = 0, /* numbers: median; booleans: mode; keys: none; vectors: mean */
 	BM_IMPUTE_NONE,     /* keys only: missing is a category of its own */
 	BM_IMPUTE_MEAN,
 	BM_IMPUTE_MEDIAN,
@@ -43,7 +43,7 @@ typedef enum BmImpute
 
 typedef enum BmScale
 {
-	BM_SCALE_AUTO = 0, /* numbers: z-score; vectors, booleans: none; ordinal: min-max */
+	BM_SCALE_AUTO = 0, /* z-score; booleans, vectors and means of classes: none; ordinal: min-max */
 	BM_SCALE_NONE,
 	BM_SCALE_MINMAX, /* to [0,1]; beyond the training range: the nearest end */
 	BM_SCALE_ZSCORE,
@@ -77,6 +77,8 @@ typedef enum BmFlag
 #define BM_MAX_FEATURES 65536 /* numbers of one encoded row */
 #define BM_MAX_KNOTS 1024     /* of an interpolation */
 #define BM_TARGET_CLASSES 64  /* beyond, no target encoding */
+#define BM_MAX_FOLDS 64
+#define BM_ONEHOT_CATEGORIES 32 /* default cap */
 
 /* What is asked for one column; bmc_column_spec() gives the defaults. */
 typedef struct BmColumnSpec
@@ -87,13 +89,14 @@ typedef struct BmColumnSpec
 	BmClip clip;
 	BmFlag flag;
 	bool nonfinite;           /* NaN and infinities count as missing; false: BM_ENOTFINITE */
-	double constant;          /* BM_IMPUTE_CONSTANT of numbers, booleans and times */
+	double constant;          /* BM_IMPUTE_CONSTANT of numbers, booleans, vectors and ranks */
 	const char *constant_key; /* of keys */
 	size_t by;                /* column that orders an interpolation: number or time */
 	double clip_low, clip_high;
 	double fence;
-	uint32_t max_categories; /* the most frequent ones; the rest is "other" */
-	uint32_t min_count;      /* a category has at least so many training rows */
+	uint32_t
+		max_categories; /* the most frequent ones, the rest is "other"; 0: 32, or all but of one-hot */
+	uint32_t min_count; /* a category has at least so many training rows */
 	uint32_t buckets;
 	double smoothing; /* rows of the overall mean added to each category's */
 	uint32_t parts;
@@ -128,10 +131,10 @@ typedef struct BmEncoderColumn
 	bool nonfinite; /* as in the spec */
 	size_t first;   /* its first feature, width 0: none */
 	size_t width;
-	size_t code;          /* its code among the ncodes, of BM_ENCODE_EMBED */
-	size_t by;            /* column that orders an interpolation */
-	double fill;          /* what stands for a missing value, before clipping and scaling */
-	double low, high;     /* clipped to; -INFINITY and INFINITY: not */
+	size_t code;             /* its code among the ncodes, of BM_ENCODE_EMBED */
+	size_t by;               /* column that orders an interpolation */
+	double fill;             /* what stands for a missing value, before clipping and scaling */
+	double low, high;        /* clipped to; -INFINITY and INFINITY: not */
 	double center, scale_by; /* feature = (value - center) * scale_by */
 	uint32_t parts;
 	uint32_t buckets;
@@ -140,15 +143,15 @@ typedef struct BmEncoderColumn
 	size_t seen;            /* training rows */
 	size_t missing;         /* of them without a value */
 	size_t distinct;        /* categories met in them, kept or not */
-	BmDictView keys;        /* of the K categories */
+	BmDict keys;            /* of the K categories */
 	/*
 	 * Ragged numbers: ordinal: (K + 2) ranks; target: (outputs, K + 2) means; vector: (3, dim) fill,
 	 * center, scale_by; interpolation: (2, nknots) positions and values behind those.
 	 */
-	const double *table;
+	double *table;
 	size_t ntable;
 	size_t nknots;
-	double *out_of_fold; /* (folds, outputs, K + 2), until the fit is forgotten; never stored */
+	double *out_of_fold; /* (folds, outputs, K + 2) of a fit; never stored */
 } BmEncoderColumn;
 
 typedef struct BmRowEncoder
@@ -157,16 +160,17 @@ typedef struct BmRowEncoder
 	BmEncoderColumn *column;
 	size_t width;          /* features of a row */
 	size_t ncodes;         /* codes of a row */
-	uint32_t *cardinality; /* (ncodes) */
+	uint32_t *cardinality; /* (ncodes); room for ncolumns */
 	size_t outputs;        /* of a target encoding: classes where there are more than two, else 1 */
 	uint32_t folds;        /* of it; 0: none */
 	uint64_t seed;
-	BmMem *mem; /* of everything above */
-	void *blocks; /* everything that was taken from mem, one behind the other */
+	BmMem *mem;   /* of everything above */
+	void *stored; /* what bmc_encoder_tensors gave away */
 } BmRowEncoder;
 
 typedef struct BmEncoderFit
 {
+	size_t ncolumns;      /* the first columns of the frame; 0: all */
 	const uint32_t *rows; /* (nrows) training rows of the frame; NULL: all */
 	size_t nrows;
 	const float *y; /* (f->n) target by row of the frame; NULL: none, and no target encoding */
@@ -179,7 +183,7 @@ typedef struct BmEncoderFit
 } BmEncoderFit;
 
 /*
- * Fit e (not yet initialised) on the training rows of f; spec (f->ncolumns). BM_EINVAL: an encoding or
+ * Fit e (not yet initialised) on the training rows of f; spec (ncolumns). BM_EINVAL: an encoding or
  * imputation that does not fit the column's kind, no rows; BM_ENOTFINITE: NaN or an infinity in a column
  * whose spec does not allow it; BM_ELIMIT: more than BM_MAX_FEATURES. Free e after a failure, too.
  */
@@ -200,10 +204,11 @@ extern BmStatus bmc_encoder_apply(float *x, uint32_t *code, const BmRowEncoder *
 typedef struct BmCell
 {
 	bool missing;
+	bool nonfinite;      /* missing because it is NaN or infinite */
 	double number;       /* number; boolean as 0 or 1 */
 	int64_t key;         /* integer key, or the time */
 	const char *bytes;   /* key */
-	size_t len;          /* of bytes */
+	size_t len;          /* of bytes; of vector */
 	const float *vector; /* (dim), finite */
 } BmCell;
 
@@ -215,9 +220,10 @@ extern void bmc_encoder_feature(const BmRowEncoder *e, size_t feature, char *nam
 								size_t *column);
 
 /*
- * The encoder as tensors, all of them int32 (numbers as their bits, so that nothing is rounded):
- * "column" (ncolumns, 32), "number" (ncolumns, 8, 2), "table" (m, 2), "key" (m, 2) offsets or integers,
- * "blob" (m) bytes. They belong to e. Names are kept elsewhere.
+ * The encoder as tensors, all of them int32, numbers of 64 bits as their lower and upper half, so that
+ * nothing is rounded: "encoder" (8), "column" (ncolumns, 24), "number" (ncolumns, 8, 2), "table" (m, 2),
+ * "key" (m, 2): integer keys, or where a key ends in "blob" (m), which packs bytes lowest first. They
+ * belong to e and live until the next call. Names are kept elsewhere.
  */
 extern BmStatus bmc_encoder_tensors(BmRowEncoder *e, const char *prefix, BmTensors *out);
 /*

@@ -5,7 +5,7 @@
  * Between two changes of the clock local time is the instant plus a constant, so one look into the
  * tables serves half a year of events, and days of 23 and 25 hours come out right by themselves.
  */
-#include "pattern/zone.h"
+#include "pg/zone.h"
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"

@@ -2,8 +2,8 @@
  * zone.h
  *		Local time of a zone for millions of instants, and grains by name.
  */
-#ifndef BM_PATTERN_ZONE_H
-#define BM_PATTERN_ZONE_H
+#ifndef BM_ZONE_H
+#define BM_ZONE_H
 
 #include "pg/pg.h"
 #include "pgtime.h"
