@@ -38,9 +38,15 @@ samples(size_t n, size_t width, size_t steps)
 		end[i] = i + steps;
 		length[i] = (uint32_t) steps;
 	}
-	return (BmSamples){.n = n, .nrows = steps > 1 ? rows : n, .width = width, .x = x, .steps = steps,
-					   .end = steps > 1 ? end : NULL, .length = steps > 1 ? length : NULL,
-					   .classes = 10, .y = y};
+	return (BmSamples){.n = n,
+					   .nrows = steps > 1 ? rows : n,
+					   .width = width,
+					   .x = x,
+					   .steps = steps,
+					   .end = steps > 1 ? end : NULL,
+					   .length = steps > 1 ? length : NULL,
+					   .classes = 10,
+					   .y = y};
 }
 
 static void
@@ -77,8 +83,12 @@ run(const char *name, BmNetworkOptions *o, const BmSamples *s, BmPool *pool, dou
 static BmNetworkOptions
 options(int optimizer, int loss, int batch)
 {
-	BmNetworkOptions o = {.optimizer = optimizer, .loss = loss, .learning_rate = 0.001,
-						  .beta2 = 0.999, .batch = batch, .epochs = 1000000};
+	BmNetworkOptions o = {.optimizer = optimizer,
+						  .loss = loss,
+						  .learning_rate = 0.001,
+						  .beta2 = 0.999,
+						  .batch = batch,
+						  .epochs = 1000000};
 
 	o.spec.code = -1;
 	return o;

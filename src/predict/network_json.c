@@ -95,13 +95,12 @@ whole_number(const JsonbValue *v, const char *key, int number)
 	int64 n = -1;
 
 	if (v->type == jbvNumeric)
-		n = DatumGetInt64(
-			DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric)));
+		n = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric)));
 	if (n < 1 || n > MOST)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" of layer %d must be a whole number from 1 to %d, or two of them", key,
-						number, MOST)));
+				 errmsg("\"%s\" of layer %d must be a whole number from 1 to %d, or two of them",
+						key, number, MOST)));
 	return (int) n;
 }
 
@@ -117,7 +116,8 @@ one_or_two(int *to, Jsonb *json, const char *key, int number)
 	if (n < 1 || n > 2)
 		whole_number(&(JsonbValue){.type = jbvNull}, key, number);
 	for (int i = 0; i < 2; i++)
-		to[i] = whole_number(getIthJsonbValueFromContainer(&json->root, Min(i, n - 1)), key, number);
+		to[i] =
+			whole_number(getIthJsonbValueFromContainer(&json->root, Min(i, n - 1)), key, number);
 }
 
 static BmLayerSpec *
@@ -155,9 +155,10 @@ add_concat(BmNetworkSpec *spec, Jsonb *branches, int before, int number)
 	BmLayerSpec *l;
 
 	if (n < 2 || n > BM_LAYER_INPUTS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"branches\" of layer %d (concat) must hold 2 to %d lists of layers",
-							   number, BM_LAYER_INPUTS)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"branches\" of layer %d (concat) must hold 2 to %d lists of layers",
+						number, BM_LAYER_INPUTS)));
 	for (int i = 0; i < n; i++)
 	{
 		JsonbValue *v = getIthJsonbValueFromContainer(&branches->root, i);
@@ -181,9 +182,9 @@ add_layer(BmNetworkSpec *spec, Jsonb *json, int before)
 	bool residual, concat;
 
 	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("layer %d is no object", number),
-						errhint("Write it as {\"type\": \"dense\", \"units\": 10}.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("layer %d is no object", number),
+				 errhint("Write it as {\"type\": \"dense\", \"units\": 10}.")));
 	bm_options_parse(&j, keys, json);
 	residual = j.type && strcmp(j.type, "residual") == 0;
 	concat = j.type && strcmp(j.type, "concat") == 0;
@@ -217,10 +218,11 @@ add_layers(BmNetworkSpec *spec, Jsonb *list, int before)
 {
 	check_stack_depth();
 	if (list == NULL || !JB_ROOT_IS_ARRAY(list) || JB_ROOT_IS_SCALAR(list))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("layers must be an array of objects"),
-				 errhint("For example [{\"type\": \"dense\", \"units\": 10}, {\"type\": \"softmax\"}].")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("layers must be an array of objects"),
+			 errhint(
+				 "For example [{\"type\": \"dense\", \"units\": 10}, {\"type\": \"softmax\"}].")));
 	for (uint32 i = 0; i < JB_ROOT_COUNT(list); i++)
 	{
 		JsonbValue *v = getIthJsonbValueFromContainer(&list->root, i);

@@ -95,10 +95,18 @@ nn_data(NnCase *c, size_t width, size_t steps, size_t classes, size_t ncodes)
 		else
 			c->y[i] = c->x[(c->end[i] - 1) * width] + 0.3f * (float) bmc_rng_normal(&rng);
 	}
-	c->s = (BmSamples){.n = n, .nrows = rows, .width = width, .x = c->x, .ncodes = ncodes,
-					   .code = c->code, .cardinality = c->cardinality, .steps = steps,
-					   .end = steps > 1 ? c->end : NULL, .length = steps > 1 ? c->length : NULL,
-					   .classes = classes, .y = c->y};
+	c->s = (BmSamples){.n = n,
+					   .nrows = rows,
+					   .width = width,
+					   .x = c->x,
+					   .ncodes = ncodes,
+					   .code = c->code,
+					   .cardinality = c->cardinality,
+					   .steps = steps,
+					   .end = steps > 1 ? c->end : NULL,
+					   .length = steps > 1 ? c->length : NULL,
+					   .classes = classes,
+					   .y = c->y};
 }
 
 static inline void
@@ -345,8 +353,8 @@ nn_tokens(NnCase *c)
 }
 
 static void (*const nn_cases[])(NnCase *) = {
-	nn_dense, nn_gelu,   nn_silu,   nn_conv, nn_conv_pool, nn_pool,      nn_conv1d,    nn_norms,
-	nn_causal, nn_full, nn_gru, nn_lstm, nn_conv_steps, nn_embedding, nn_tokens};
+	nn_dense,  nn_gelu, nn_silu, nn_conv, nn_conv_pool,  nn_pool,      nn_conv1d, nn_norms,
+	nn_causal, nn_full, nn_gru,  nn_lstm, nn_conv_steps, nn_embedding, nn_tokens};
 
 #define NN_CASES (sizeof(nn_cases) / sizeof(nn_cases[0]))
 

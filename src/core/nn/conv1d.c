@@ -21,8 +21,7 @@ bmc_conv1d_starts(uint32_t *start, const BmConv1d *c, const BmRagged *r)
 {
 	start[0] = 0;
 	for (size_t s = 0; s < r->S; s++)
-		start[s + 1] =
-			start[s] + (uint32_t) bmc_conv1d_length(c, r->start[s + 1] - r->start[s]);
+		start[s + 1] = start[s] + (uint32_t) bmc_conv1d_length(c, r->start[s + 1] - r->start[s]);
 }
 
 /* The token that tap j of output p looks at, or BM_NONE outside the n tokens. */

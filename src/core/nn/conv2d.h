@@ -10,12 +10,12 @@
 
 typedef struct BmConv2d
 {
-	size_t H, W, C;      /* of the map */
-	size_t kh, kw;       /* kernel */
-	size_t sh, sw;       /* stride */
-	size_t dh, dw;       /* dilation */
-	size_t top, left;    /* zeros before the first row and column */
-	size_t OH, OW, O;    /* of the answer */
+	size_t H, W, C;   /* of the map */
+	size_t kh, kw;    /* kernel */
+	size_t sh, sw;    /* stride */
+	size_t dh, dw;    /* dilation */
+	size_t top, left; /* zeros before the first row and column */
+	size_t OH, OW, O; /* of the answer */
 } BmConv2d;
 
 /* Inputs of one output: kh * kw * C. */

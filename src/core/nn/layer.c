@@ -80,6 +80,7 @@ bool
 bmc_shape_vectors(BmLayer *l, int inputs, BmShapeFault *fault)
 {
 	l->out = l->in[0];
-	snprintf(fault->needs, sizeof(fault->needs), "rows of one dimension; put \"flatten\" before it");
+	snprintf(fault->needs, sizeof(fault->needs),
+			 "rows of one dimension; put \"flatten\" before it");
 	return l->in[0].rank == 1;
 }

@@ -37,8 +37,8 @@ typedef enum BmPadding
 /* One layer as the user states it; what a type does not know is 0. */
 typedef struct BmLayerSpec
 {
-	int type;   /* index into bmc_layer_types */
-	int inputs; /* layers read; 0: the one before */
+	int type;                   /* index into bmc_layer_types */
+	int inputs;                 /* layers read; 0: the one before */
 	int input[BM_LAYER_INPUTS]; /* their indexes, lower than the own; -1: the network's input */
 	int units;                  /* width of the answer, filters */
 	int heads;
@@ -120,8 +120,8 @@ struct BmLayerType
 	size_t (*scratch)(const BmLayer *l, size_t rows);
 	void (*forward)(const BmLayerCall *c);
 	void (*backward)(const BmLayerCall *c);
-	bool inplace;  /* can work in its input's buffer: needs its answer alone to go back */
-	bool reads_y;  /* goes back by its answer, so nothing may overwrite that */
+	bool inplace;   /* can work in its input's buffer: needs its answer alone to go back */
+	bool reads_y;   /* goes back by its answer, so nothing may overwrite that */
 	bool is_sparse; /* parameters are rows of a table, of which a batch touches few */
 	/*
 	 * Sums over the whole batch that the layer needs (batch normalisation): how many doubles, and the

@@ -19,8 +19,8 @@ shape(BmLayer *l, int inputs, BmShapeFault *fault)
 {
 	const BmDims *in = &l->in[0];
 
-	snprintf(fault->needs, sizeof(fault->needs), "steps of one dimension, a multiple of its %zu heads",
-			 heads_of(l));
+	snprintf(fault->needs, sizeof(fault->needs),
+			 "steps of one dimension, a multiple of its %zu heads", heads_of(l));
 	l->out = *in;
 	return in->steps && in->rank == 1 && in->d[0] % heads_of(l) == 0;
 }
@@ -60,8 +60,8 @@ forward(const BmLayerCall *c)
 	float *qkv = c->keep, *o = qkv + T * 3 * D, *lse = o + T * D;
 
 	bmc_linear_forward(qkv, 3 * D, c->x[0], c->w, 3 * D, bqkv, T, D, 3 * D, c->gemm);
-	(c->l->spec.causal ? bmc_attention_forward : bmc_attention_full_forward)(
-		o, lse, qkv, c->r, D, H, c->scratch, c->gemm);
+	(c->l->spec.causal ? bmc_attention_forward
+					   : bmc_attention_full_forward)(o, lse, qkv, c->r, D, H, c->scratch, c->gemm);
 	bmc_linear_forward(c->y, D, o, wo, D, bo, T, D, D, c->gemm);
 }
 

@@ -70,8 +70,9 @@ shape2d(BmLayer *l, int inputs, BmShapeFault *fault)
 	if (l->in[0].rank != 3)
 		return false;
 	g = geometry(l);
-	snprintf(fault->needs, sizeof(fault->needs), "a map of at least %zu x %zu, as its kernel reaches",
-			 (g.kh - 1) * g.dh + 1, (g.kw - 1) * g.dw + 1);
+	snprintf(fault->needs, sizeof(fault->needs),
+			 "a map of at least %zu x %zu, as its kernel reaches", (g.kh - 1) * g.dh + 1,
+			 (g.kw - 1) * g.dw + 1);
 	l->out = (BmDims){l->in[0].steps, 3, {g.OH, g.OW, g.O}};
 	return g.OH > 0 && g.OW > 0;
 }

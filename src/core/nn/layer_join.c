@@ -184,8 +184,8 @@ shape_map(BmLayer *l, int inputs, BmShapeFault *fault)
 		side++;
 	h = h ? h : side;
 	w = w ? w : side;
-	snprintf(fault->needs, sizeof(fault->needs), "rows of one dimension, at most %zu wide, no steps",
-			 h * w);
+	snprintf(fault->needs, sizeof(fault->needs),
+			 "rows of one dimension, at most %zu wide, no steps", h * w);
 	l->out = (BmDims){0, 3, {h, w, 1}};
 	return l->in[0].rank == 1 && l->in[0].steps == 0 && W <= h * w;
 }

@@ -13,8 +13,9 @@
 #include "core/nn/norm.h"
 #include "core/num/vec.h"
 
-#define BATCH_EPS 1e-5f    /* the usual guard against channels without variance */
-#define BATCH_MOMENTUM 0.1 /* share of the newest batch in the running averages; PyTorch's default */
+#define BATCH_EPS 1e-5f /* the usual guard against channels without variance */
+#define BATCH_MOMENTUM                                                                             \
+	0.1 /* share of the newest batch in the running averages; PyTorch's default */
 
 /* Rows of channels: every place of a map is one. */
 static size_t
@@ -125,8 +126,8 @@ batch_add(const BmLayerCall *c, double *sum, bool back)
 		for (size_t d = 0; d < D; d++)
 		{
 			sum[1 + d] += (double) (back ? dy[d] : x[d]);
-			sum[1 + D + d] += back ? (double) dy[d] * ((x[d] - mean[d]) * rstd[d])
-								   : (double) x[d] * x[d];
+			sum[1 + D + d] +=
+				back ? (double) dy[d] * ((x[d] - mean[d]) * rstd[d]) : (double) x[d] * x[d];
 		}
 }
 

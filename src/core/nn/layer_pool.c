@@ -45,7 +45,8 @@ shape(BmLayer *l, int inputs, BmShapeFault *fault)
 {
 	Block b;
 
-	snprintf(fault->needs, sizeof(fault->needs), "a map (height, width, channels) or (length, channels)");
+	snprintf(fault->needs, sizeof(fault->needs),
+			 "a map (height, width, channels) or (length, channels)");
 	if (l->in[0].rank < 2)
 		return false;
 	b = blocks(l);

@@ -70,15 +70,16 @@ wrong_input(const BmNetwork *net, int i, char *error)
 
 	if (l->spec.inputs < l->type->min_inputs || l->spec.inputs > l->type->max_inputs)
 	{
-		snprintf(error, BM_NETWORK_ERROR, "Layer %d (%s) reads %d layers; it needs %d to %d.", i + 1,
-				 l->type->name, l->spec.inputs, l->type->min_inputs, l->type->max_inputs);
+		snprintf(error, BM_NETWORK_ERROR, "Layer %d (%s) reads %d layers; it needs %d to %d.",
+				 i + 1, l->type->name, l->spec.inputs, l->type->min_inputs, l->type->max_inputs);
 		return BM_EINVAL;
 	}
 	for (int k = 0; k < l->spec.inputs; k++)
 		if (l->spec.input[k] < -1 || l->spec.input[k] >= i)
 		{
-			snprintf(error, BM_NETWORK_ERROR, "Layer %d (%s) reads layer %d, which is not before it.",
-					 i + 1, l->type->name, l->spec.input[k] + 1);
+			snprintf(error, BM_NETWORK_ERROR,
+					 "Layer %d (%s) reads layer %d, which is not before it.", i + 1, l->type->name,
+					 l->spec.input[k] + 1);
 			return BM_EINVAL;
 		}
 	return BM_OK;
@@ -120,7 +121,7 @@ infer(BmNetwork *net, int i, char *error)
 		}
 	if (!l->type->shape(l, l->spec.inputs, &fault))
 	{
-		snprintf(error, BM_NETWORK_ERROR, "Layer %d (%s) got %s; it needs %.84s.", i + 1,
+		snprintf(error, BM_NETWORK_ERROR, "Layer %d (%s) got %s; it needs %.80s.", i + 1,
 				 l->type->name, got, fault.needs);
 		return BM_EINVAL;
 	}
@@ -173,8 +174,9 @@ follows(const BmNetwork *net, int i, int type)
 static bool
 plain_pool(const BmLayerSpec *s)
 {
-	return (s->size[0] | s->size[1]) == 0 || (s->size[0] == 2 && s->size[1] == 2 &&
-		   (s->stride[0] == 0 || s->stride[0] == 2) && (s->stride[1] == 0 || s->stride[1] == 2));
+	return (s->size[0] | s->size[1]) == 0 ||
+		   (s->size[0] == 2 && s->size[1] == 2 && (s->stride[0] == 0 || s->stride[0] == 2) &&
+			(s->stride[1] == 0 || s->stride[1] == 2));
 }
 
 /* conv2d, relu and max_pool2d that the fused kernels can do become one. */
@@ -227,8 +229,8 @@ finish(BmNetwork *net)
 			net->stats = n > net->stats ? n : net->stats;
 		}
 		rows = (double) bmc_network_rows(&l->in[0], 1, net->input.steps);
-		net->flops += rows * (l->type->flops ? l->type->flops(l)
-											 : 4.0 * (double) bmc_dims_count(&l->in[0]));
+		net->flops +=
+			rows * (l->type->flops ? l->type->flops(l) : 4.0 * (double) bmc_dims_count(&l->in[0]));
 	}
 }
 

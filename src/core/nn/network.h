@@ -32,13 +32,13 @@ typedef struct BmNetwork
 	int n;
 	BmLayer layer[BM_NETWORK_LAYERS];
 	BmNetworkInput input;
-	BmDims in;     /* of the network's input */
+	BmDims in; /* of the network's input */
 	int code;
 	int embedding; /* index of the embedding, -1: none */
 	size_t P, Q;   /* floats trained, floats of state; without the embedding's table */
 	int syncs, sync[BM_NETWORK_LAYERS]; /* layers that need sums over the whole batch */
-	size_t stats;  /* doubles of the largest such sum */
-	double flops;  /* of one sample's forward pass */
+	size_t stats;                       /* doubles of the largest such sum */
+	double flops;                       /* of one sample's forward pass */
 } BmNetwork;
 
 /*
@@ -78,10 +78,10 @@ typedef struct BmPass
 	uint32_t *start;   /* (S+1) */
 	uint32_t *tokens;  /* (S+1) starts of sequences with a fixed number of steps */
 	float *y[BM_NETWORK_LAYERS], *dy[BM_NETWORK_LAYERS], *keep[BM_NETWORK_LAYERS];
-	bool filled[BM_NETWORK_LAYERS]; /* dy holds something */
-	float *scratch, *spare;         /* of a layer; of a second gradient to the same buffer */
+	bool filled[BM_NETWORK_LAYERS];   /* dy holds something */
+	float *scratch, *spare;           /* of a layer; of a second gradient to the same buffer */
 	double *stats[BM_NETWORK_LAYERS]; /* of the whole batch, NULL outside of training */
-	BmDropout drop;                 /* of this batch and shard */
+	BmDropout drop;                   /* of this batch and shard */
 	bool training;
 	BmGemm gemm;
 } BmPass;

@@ -10,7 +10,8 @@
 #include "core/nn/network_state.h"
 #include "core/num/vec.h"
 
-#define PATH_STEPS 32 /* points of the path of an explanation; its shares then sum up to about 1 % */
+#define PATH_STEPS                                                                                 \
+	32 /* points of the path of an explanation; its shares then sum up to about 1 % */
 
 /* ---- bind ---- */
 
@@ -74,9 +75,11 @@ read_spec(BmNetworkSpec *spec, const BmNetworkHead *h, const int32_t *config, si
 		const BmLayerSpec *l = &spec->layer[i];
 		bool small = true;
 
+		for (int k = 0; k < BM_LAYER_INPUTS; k++)
+			small &= l->input[k] >= -1 && l->input[k] < spec->n;
 		for (int k = 0; k < 2; k++)
-			small &= l->size[k] >= 0 && l->stride[k] >= 0 && l->stride[k] < 65536 &&
-					 l->dilation[k] >= 0 && l->dilation[k] < 65536;
+			small &= l->size[k] >= 0 && l->size[k] < (1 << 30) && l->stride[k] >= 0 &&
+					 l->stride[k] < 65536 && l->dilation[k] >= 0 && l->dilation[k] < 65536;
 		if (l->type < 0 || l->type >= BM_LAYER_TYPES || l->inputs < 0 ||
 			l->inputs > BM_LAYER_INPUTS || l->units < 0 || l->units > (1 << 20) || l->heads < 0 ||
 			!small || !(l->rate >= 0.0f && l->rate < 1.0f))
@@ -172,7 +175,8 @@ bmc_network_predict_bytes(const void *bound, size_t B)
 	size_t explain = bmc_pass_size(&b->net, 1, steps, true, true);
 
 	explain = bmc_add(explain, bmc_mul(3, bmc_take_size(entry_floats(b), sizeof(float))));
-	explain = bmc_add(explain, bmc_take_size(bmc_dims_count(bmc_network_out(&b->net)), sizeof(float)));
+	explain =
+		bmc_add(explain, bmc_take_size(bmc_dims_count(bmc_network_out(&b->net)), sizeof(float)));
 	return predict > explain ? predict : explain;
 }
 
@@ -306,7 +310,9 @@ slope_of(float *dz, const BmNetworkBound *b, const float *z, size_t O, size_t ta
 	{
 		most = bmc_max(z, O);
 		sum = bmc_exp_sum(dz, z, most, O);
-		rest = sum - dz[target]; /* d log(p / (1 - p)): 1 for the class, -its share of the rest for others */
+		rest =
+			sum -
+			dz[target]; /* d log(p / (1 - p)): 1 for the class, -its share of the rest for others */
 		for (size_t o = 0; o < O; o++)
 			dz[o] = o == target ? 1.0f : rest > 0.0f ? -dz[o] / rest : 0.0f;
 	}
@@ -349,7 +355,8 @@ bmc_network_explain(float *share, const void *bound, const BmSamples *s, size_t 
 {
 	const BmNetworkBound *b = bound;
 	const BmNetwork *net = &b->net;
-	size_t steps = net->input.steps, size = bmc_pass_size(net, 1, steps, true, true), f = sizeof(float);
+	size_t steps = net->input.steps, size = bmc_pass_size(net, 1, steps, true, true),
+		   f = sizeof(float);
 	BmPass p = bmc_pass(net, 1, steps, true, true, scratch);
 	BmArena arena = {(char *) scratch + size - size % 64, bmc_network_predict_bytes(b, 1), 0};
 	size_t n = entry_floats(b), F = n / steps;

@@ -11,7 +11,7 @@
 #include "core/num/vec.h"
 
 #define STREAM_INIT 16
-#define SHARD_SAMPLES 16 /* a shard of a batch has about so many, for products of some height */
+#define SHARD_SAMPLES 16    /* a shard of a batch has about so many, for products of some height */
 #define BLOCK_HEADERS 16384 /* bytes: what the allocator adds to some forty blocks */
 
 int
@@ -41,7 +41,8 @@ sizes_of(const BmNetwork *net, const BmNetworkOptions *o, size_t n, int threads)
 	z.shards = z.batch / SHARD_SAMPLES;
 	z.shards = z.shards < 1 ? 1 : z.shards > BM_NETWORK_SHARDS ? BM_NETWORK_SHARDS : z.shards;
 	shard = (z.batch + z.shards - 1) / z.shards;
-	z.areas = net->syncs || (size_t) threads > z.shards ? z.shards : (size_t) (threads < 1 ? 1 : threads);
+	z.areas =
+		net->syncs || (size_t) threads > z.shards ? z.shards : (size_t) (threads < 1 ? 1 : threads);
 	z.chunk = bmc_pass_samples(net);
 	z.chunk = net->syncs || z.chunk > shard ? shard : z.chunk;
 	if (net->embedding >= 0)
@@ -173,8 +174,8 @@ init_layer(const BmNetworkFit *z, const BmLayer *l, uint64_t seed)
 		for (int d = 0; d < p[i].ndim; d++)
 			count *= p[i].shape[d];
 		for (size_t k = 0; k < count; k++)
-			(*to)[k] = p[i].bound > 0.0f ? p[i].bound * (2.0f * bmc_rng_float(&rng) - 1.0f)
-										 : p[i].start;
+			(*to)[k] =
+				p[i].bound > 0.0f ? p[i].bound * (2.0f * bmc_rng_float(&rng) - 1.0f) : p[i].start;
 		*to += count;
 	}
 }
@@ -222,10 +223,9 @@ balance(BmNetworkFit *z, const BmSamples *s)
 	for (size_t i = 0; i < s->n; i++)
 		z->class_weight[(size_t) s->y[i]] += 1.0f;
 	for (size_t c = 0; c < s->classes; c++)
-		z->class_weight[c] =
-			z->class_weight[c] > 0.0f
-				? (float) s->n / ((float) s->classes * z->class_weight[c])
-				: 0.0f;
+		z->class_weight[c] = z->class_weight[c] > 0.0f
+								 ? (float) s->n / ((float) s->classes * z->class_weight[c])
+								 : 0.0f;
 	z->loss.class_weight = z->class_weight;
 }
 
@@ -250,8 +250,8 @@ static void
 begin_passes(BmNetworkFit *z, const Sizes *s)
 {
 	for (size_t i = 0; i < s->areas; i++)
-		z->pass[i] = bmc_pass(&z->net, s->chunk, s->chunk * z->net.input.steps, true, false,
-							  z->block[i]);
+		z->pass[i] =
+			bmc_pass(&z->net, s->chunk, s->chunk * z->net.input.steps, true, false, z->block[i]);
 	for (size_t i = 0; i < s->areas; i++)
 		for (int j = 0; j < z->net.syncs; j++)
 			z->pass[i].stats[z->net.sync[j]] = z->stats + (size_t) j * z->net.stats;
@@ -280,9 +280,12 @@ begin(BmNetworkFit *z, BmFit *fit)
 	z->shards = s.shards, z->areas = s.areas, z->chunk = s.chunk, z->maxR = s.maxR, z->D = s.D;
 	z->reconstruct = z->o.ready == BM_READY_AUTOENCODER;
 	z->top = bmc_network_top(&z->net, z->o.loss);
-	z->loss = (BmLoss){(BmLossKind) z->o.loss, bmc_dims_count(bmc_network_out(&z->net)),
-					   z->reconstruct ? 0 : data->classes, (float) z->o.label_smoothing,
-					   (float) z->o.huber_delta, NULL};
+	z->loss = (BmLoss){(BmLossKind) z->o.loss,
+					   bmc_dims_count(bmc_network_out(&z->net)),
+					   z->reconstruct ? 0 : data->classes,
+					   (float) z->o.label_smoothing,
+					   (float) z->o.huber_delta,
+					   NULL};
 	z->optimizer = (BmOptimizer){(BmOptimizerKind) z->o.optimizer, z->o.nesterov, z->o.momentum,
 								 z->o.beta2, z->o.weight_decay};
 	z->schedule = (BmSchedule){(BmScheduleKind) z->o.schedule, z->o.every, z->o.patience,
@@ -334,11 +337,19 @@ bmc_network_fit_weights(BmFit *fit, const BmNetwork **net)
 /* ---- tensors ---- */
 
 size_t
-bmc_network_config(int32_t *config, const BmNetwork *net, size_t classes, int loss, bool reconstruct)
+bmc_network_config(int32_t *config, const BmNetwork *net, size_t classes, int loss,
+				   bool reconstruct)
 {
-	const BmNetworkHead head = {BM_NETWORK_FORMAT, net->n, net->code, (int32_t) net->input.width,
-								(int32_t) net->input.ncodes, (int32_t) net->input.rows,
-								(int32_t) net->input.steps, (int32_t) classes, loss, reconstruct,
+	const BmNetworkHead head = {BM_NETWORK_FORMAT,
+								net->n,
+								net->code,
+								(int32_t) net->input.width,
+								(int32_t) net->input.ncodes,
+								(int32_t) net->input.rows,
+								(int32_t) net->input.steps,
+								(int32_t) classes,
+								loss,
+								reconstruct,
 								{0, 0}};
 	int32_t *to = config + BM_NETWORK_HEAD;
 
@@ -358,7 +369,8 @@ add_layer(BmTensors *out, const char *prefix, const BmNetworkFit *z, int i)
 	char name[BM_TENSOR_NAME];
 
 	snprintf(name, sizeof(name), "layer%d.%s", i, l->type->name);
-	if (l->params && !bmc_tensors_add(out, prefix, name, BM_F32, z->weights.layer[i], 1, &l->params))
+	if (l->params &&
+		!bmc_tensors_add(out, prefix, name, BM_F32, z->weights.layer[i], 1, &l->params))
 		return false;
 	snprintf(name, sizeof(name), "layer%d.state", i);
 	return !l->state ||
@@ -369,8 +381,8 @@ static BmStatus
 network_fit_tensors(BmFit *fit, const char *prefix, BmTensors *out)
 {
 	BmNetworkFit *z = fit->state;
-	size_t n = bmc_network_config(z->config, &z->net, fit->samples->classes, z->o.loss,
-								  z->reconstruct);
+	size_t n =
+		bmc_network_config(z->config, &z->net, fit->samples->classes, z->o.loss, z->reconstruct);
 	size_t width = z->net.input.width, codes = z->net.input.ncodes, rows = z->net.input.rows;
 	bool fits = bmc_tensors_add(out, prefix, "config", BM_I32, z->config, 1, &n) &&
 				(!width || bmc_tensors_add(out, prefix, "mean", BM_F32, z->mean, 1, &width));

@@ -195,7 +195,8 @@ bmc_network_complete(BmNetworkOptions *o, const BmNetworkInput *input, size_t cl
 	if (o->loss == BM_LOSS_AUTO)
 		o->loss = classes ? BM_LOSS_CROSS_ENTROPY : BM_LOSS_MSE;
 	if (ready)
-		add(s, BM_LAYER_DENSE, !classes || o->loss == BM_LOSS_BINARY_CROSS_ENTROPY ? 1 : (int) classes);
+		add(s, BM_LAYER_DENSE,
+			!classes || o->loss == BM_LOSS_BINARY_CROSS_ENTROPY ? 1 : (int) classes);
 	if (o->loss == BM_LOSS_CROSS_ENTROPY && last_type(s) != BM_LAYER_SOFTMAX)
 		add(s, BM_LAYER_SOFTMAX, 0);
 	if (o->loss == BM_LOSS_BINARY_CROSS_ENTROPY && last_type(s) != BM_LAYER_SIGMOID)
@@ -249,8 +250,8 @@ wrong_end(const BmNetwork *net, const BmNetworkOptions *o, size_t classes, char 
 	if (out->steps == 0 && out->rank == 1 && (out->d[0] == want || (one && out->d[0] == 1)))
 		return BM_OK;
 	bmc_dims_text(got, sizeof(got), out);
-	snprintf(error, BM_NETWORK_ERROR, "The last layer, %d (%s), answers %s; it needs (%zu).", net->n,
-			 net->layer[net->n - 1].type->name, got, want);
+	snprintf(error, BM_NETWORK_ERROR, "The last layer, %d (%s), answers %s; it needs (%zu).",
+			 net->n, net->layer[net->n - 1].type->name, got, want);
 	return BM_EINVAL;
 }
 
@@ -269,7 +270,8 @@ bmc_network_check(BmNetwork *net, BmNetworkOptions *o, const BmNetworkInput *inp
 	}
 	if (o->spec.n > BM_NETWORK_LAYERS - 6)
 	{
-		snprintf(error, BM_NETWORK_ERROR, "A network has at most %d layers.", BM_NETWORK_LAYERS - 6);
+		snprintf(error, BM_NETWORK_ERROR, "A network has at most %d layers.",
+				 BM_NETWORK_LAYERS - 6);
 		return BM_EINVAL;
 	}
 	bmc_network_complete(o, input, classes);

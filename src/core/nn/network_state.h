@@ -57,7 +57,7 @@ typedef struct BmNetworkFit
 	BmOptimizer optimizer;
 	BmSchedule schedule;
 	BmPlateau plateau;
-	int top;           /* layers forward in training */
+	int top; /* layers forward in training */
 	bool reconstruct;
 	size_t shards, areas, chunk; /* of a batch; buffers; samples of one pass */
 	size_t D, R, maxR;           /* embedding: width, rows of the batch, and at most */
@@ -66,18 +66,18 @@ typedef struct BmNetworkFit
 	double epoch_loss, since_measure;
 	uint64_t measured; /* step of the last measuring */
 
-	float *w, *m, *v, *dw;         /* (P), dw (shards,P) */
-	float *state;                  /* (Q) */
+	float *w, *m, *v, *dw;           /* (P), dw (shards,P) */
+	float *state;                    /* (Q) */
 	float *table, *tm, *tv, *dtable; /* (rows,D), dtable (shards,maxR,D) */
-	uint32_t *slot, *row;          /* (rows), (maxR) */
-	uint32_t *order;               /* (n) samples as this epoch meets them */
-	float *y, *weight;             /* (batch) of the batch's samples */
-	double *norm;                  /* (tasks) squares of the gradient */
-	double *stats, *part;          /* (syncs,stats) sums; (shards,stats) */
-	float *mean;                   /* (width) */
+	uint32_t *slot, *row;            /* (rows), (maxR) */
+	uint32_t *order;                 /* (n) samples as this epoch meets them */
+	float *y, *weight;               /* (batch) of the batch's samples */
+	double *norm;                    /* (tasks) squares of the gradient */
+	double *stats, *part;            /* (syncs,stats) sums; (shards,stats) */
+	float *mean;                     /* (width) */
 	int32_t *support, *cardinality;
 	float *class_weight;
-	double *valid_loss;            /* (tasks) */
+	double *valid_loss; /* (tasks) */
 	uint32_t column[BM_NETWORK_CODES];
 	void *block[BM_NETWORK_SHARDS];
 	BmPass pass[BM_NETWORK_SHARDS];

@@ -126,7 +126,8 @@ run_phase(void *arg, size_t shard, int worker)
 	if (f == n)
 		z->shard_loss[shard] = loss_of(z, p, from);
 	bmc_pass_backward(p, &z->weights, dw, z->D ? dtable : NULL, z->slot,
-					  f == n ? z->top : z->net.sync[back] + 1, back ? z->net.sync[back - 1] + 1 : 0);
+					  f == n ? z->top : z->net.sync[back] + 1,
+					  back ? z->net.sync[back - 1] + 1 : 0);
 	if (back)
 		add_stats(z, p, shard, back - 1, true);
 }
@@ -311,10 +312,11 @@ gather_targets(BmNetworkFit *z)
 static BmStatus
 diverged(BmNetworkFit *z, BmFit *fit)
 {
-	snprintf(fit->error, BM_NETWORK_ERROR,
-			 "The loss is not finite at step %llu, epoch %d; try a learning_rate of %g instead of %g.",
-			 (unsigned long long) z->step + 1, fit->epoch + 1, z->o.learning_rate / 10.0,
-			 z->o.learning_rate);
+	snprintf(
+		fit->error, BM_NETWORK_ERROR,
+		"The loss is not finite at step %llu, epoch %d; try a learning_rate of %g instead of %g.",
+		(unsigned long long) z->step + 1, fit->epoch + 1, z->o.learning_rate / 10.0,
+		z->o.learning_rate);
 	return BM_ENOTFINITE;
 }
 
@@ -412,7 +414,8 @@ measure(BmNetworkFit *z, BmFit *fit)
 		weight += z->valid_loss[2 * i + 1];
 	}
 	bmc_plateau_measured(&z->plateau, &z->schedule,
-						 weight > 0.0 ? loss / weight : z->since_measure / (double) z->schedule.every);
+						 weight > 0.0 ? loss / weight
+									  : z->since_measure / (double) z->schedule.every);
 	z->since_measure = 0.0;
 	z->measured = z->step;
 	return BM_OK;

@@ -8,8 +8,8 @@
 #include "core/nn/optimizer.h"
 #include "core/num/vec.h"
 
-#define ADAGRAD_EPS 1e-10f    /* PyTorch's default */
-#define PLATEAU_CHANGE 1e-4   /* relative; PyTorch's default */
+#define ADAGRAD_EPS 1e-10f  /* PyTorch's default */
+#define PLATEAU_CHANGE 1e-4 /* relative; PyTorch's default */
 #define PI 3.14159265358979323846
 
 double

@@ -22,8 +22,9 @@ typedef enum BmReady
 typedef struct BmNetworkOptions
 {
 	BmNetworkSpec spec; /* n 0: the ready-made network of `ready` */
-	const void *layers; /* whoever fills spec keeps here what it is made of; the core does not look */
-	int ready;          /* BmReady; an autoencoder learns to give back its input, whatever the spec */
+	const void
+		*layers; /* whoever fills spec keeps here what it is made of; the core does not look */
+	int ready;   /* BmReady; an autoencoder learns to give back its input, whatever the spec */
 	int units, depth, heads, code; /* of ready-made ones: widths, blocks */
 	double dropout;
 	int loss; /* BmLossKind */
