@@ -130,7 +130,7 @@ SELECT type, kind, result, count(*) > 0 AS some FROM
 	LATERAL (SELECT 'flipped' AS kind, overlay(t PLACING chr(ascii(substr(t, i, 1)) # (1 << i % 5)) FROM i FOR 1) AS value FROM generate_series(1, length(t)) i WHERE ascii(substr(t, i, 1)) # (1 << i % 5) > 0
 		UNION ALL SELECT 'cut', left(t, i) FROM generate_series(0, length(t) - 1) i) v,
 	LATERAL (SELECT try_state(value, type) AS result) r
-GROUP BY 1, 2, 3 ORDER BY 2, 3, 1;
+GROUP BY 1, 2, 3 ORDER BY 2, 3, type::text;
 
 -- sessions: the window function
 CREATE TABLE visits (user_id int, ts timestamptz, fresh boolean);

@@ -66,6 +66,16 @@ AS 'MODULE_PATHNAME', 'behav_embeddings' LANGUAGE C STABLE PARALLEL RESTRICTED C
 COMMENT ON FUNCTION @extschema@.behav_embeddings(text, text, int) IS
 'One vector per item, for models that learn some; real[] casts to the vector type of pgvector. Example: SELECT id, embedding FROM behav_embeddings(''shop'') LIMIT 5';
 
+CREATE FUNCTION @extschema@.behav_export(model text, format text = 'safetensors', version int = NULL) RETURNS bytea
+AS 'MODULE_PATHNAME', 'behav_export' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000;
+COMMENT ON FUNCTION @extschema@.behav_export(text, text, int) IS
+'A version (the deployed one by default) as one value in the safetensors format: weights, items, options, metrics. Example: SELECT length(behav_export(''shop''))';
+
+CREATE FUNCTION @extschema@.behav_import(model text, data bytea, deploy boolean = false) RETURNS int
+AS 'MODULE_PATHNAME', 'behav_import' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION @extschema@.behav_import(text, bytea, boolean) IS
+'Save what behav_export wrote as a new version of a model, verified; returns its number. Example: SELECT behav_import(''copy'', behav_export(''shop''))';
+
 CREATE FUNCTION @extschema@.behav_progress_slots()
 RETURNS TABLE (
 	pid int, model text, phase text, what text, done float8, total float8, percent float8,

@@ -8,9 +8,8 @@
 #include "event/column_stats.h"
 
 #include "common/base64.h"
-#include "mb/pg_wchar.h"
 
-#include "core/mine/names.h"
+#include "pg/flat_names.h"
 
 #define ENTRY_WORDS 2
 #define COUNT 1
@@ -34,35 +33,21 @@ BM_FLAT_FUNCTION(behav_category_state, out, category_kind);
 BM_FLAT_FUNCTION(behav_category_state, recv, category_kind);
 BM_FLAT_FUNCTION(behav_category_state, send, category_kind);
 
-static inline uint64 *
-names_of(BmFlat *s)
-{
-	return (uint64 *) bm_flat_config(s);
-}
-
 static const char *
 check_category(const BmFlat *s)
 {
-	const uint64 *names = bm_flat_config(s), *entry = bm_flat_entries(s);
-	char *buffer;
+	const uint64 *entry = bm_flat_entries(s);
+	const char *wrong = bm_flat_names_wrong(s);
 	uint64 sum = 0;
 
-	if (!bmc_names_valid(names, s->config_words) || bmc_names_count(names) > MOST_CATEGORIES)
-		return "Its values are damaged.";
-	if (s->n != (int64) bmc_names_count(names))
+	if (wrong)
+		return wrong;
+	if (s->n != (int64) bmc_names_count(bm_flat_config(s)) || s->n > MOST_CATEGORIES)
 		return "It has not one count for each value.";
-	buffer = palloc(BM_MAX_NAME + 1);
-	for (uint32 i = 0; i < bmc_names_count(names); i++, entry += ENTRY_WORDS)
-	{
-		bmc_name_bytes(buffer, names, i);
-		if (!pg_verifymbstr(buffer, (int) bmc_name_length(names, i), true))
-			return "It has a value that is no text in this database's encoding.";
-		if (entry[0] != i || entry[COUNT] == 0 || entry[COUNT] > MOST_COUNT ||
+	for (int64 i = 0; i < s->n; i++, entry += ENTRY_WORDS)
+		if (entry[0] != (uint64) i || entry[COUNT] == 0 || entry[COUNT] > MOST_COUNT ||
 			(sum += entry[COUNT]) > MOST_COUNT)
 			return "It has a count out of range.";
-		CHECK_FOR_INTERRUPTS();
-	}
-	pfree(buffer);
 	return NULL;
 }
 
@@ -85,22 +70,8 @@ static BmFlat *
 add_value(BmFlat *s, const char *value, size_t len, uint64 n)
 {
 	uint32 code;
-	BmStatus status = bmc_names_put(names_of(s), s->config_words, value, len, &code);
 
-	if (status == BM_MORE)
-	{
-		size_t nslots, words = bmc_names_larger(&nslots, bm_flat_config(s), len);
-		BmFlat *larger;
-
-		if (words > category_kind.config_max)
-			raise_limit(len);
-		larger = bm_flat_reconfigure(s, (uint32) words);
-		bmc_names_init(names_of(larger), words, nslots);
-		(void) bmc_names_copy(names_of(larger), words, bm_flat_config(s), NULL);
-		s = larger;
-		status = bmc_names_put(names_of(s), words, value, len, &code);
-	}
-	if (status != BM_OK || code >= MOST_CATEGORIES)
+	if (bm_flat_put_name(&s, &category_kind, value, len, &code) != BM_OK || code >= MOST_CATEGORIES)
 		raise_limit(len);
 	if (code == s->n)
 	{
@@ -121,12 +92,7 @@ behav_category_accum(PG_FUNCTION_ARGS)
 	text *value;
 
 	if (s == NULL)
-	{
-		uint64 names[BM_NAMES_FIRST];
-
-		bmc_names_init(names, lengthof(names), BM_NAMES_FEWEST);
-		s = bm_flat_new_config(&category_kind, names, lengthof(names));
-	}
+		s = bm_flat_new_names(&category_kind);
 	if (PG_ARGISNULL(1))
 	{
 		s->ignored++;
@@ -166,17 +132,9 @@ behav_category_state_combine(PG_FUNCTION_ARGS)
 static const BmFlat *
 canonical(const BmFlat *s)
 {
-	const uint64 *names = bm_flat_config(s);
-	uint32 n = bmc_names_count(names), *order = palloc(sizeof(uint32) * Max(n, 1));
-	size_t nslots, words = bmc_names_least(&nslots, names);
-	BmNameRank *rank = palloc_extended(sizeof(BmNameRank) * Max(n, 1), MCXT_ALLOC_HUGE);
-	BmFlat *c = bm_flat_new_config(&category_kind, names, 0);
+	uint32 n = bmc_names_count(bm_flat_config(s)), *order = bm_flat_names_order(s);
+	BmFlat *c = bm_flat_ordered_names(s, &category_kind, order);
 
-	bmc_names_order(order, names, rank);
-	c = bm_flat_reconfigure(c, (uint32) words);
-	bmc_names_init(names_of(c), words, nslots);
-	(void) bmc_names_copy(names_of(c), words, names, order);
-	c->ignored = s->ignored;
 	c = bm_flat_grow(c, n);
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -184,7 +142,6 @@ canonical(const BmFlat *s)
 
 		c = bm_flat_push(c, entry);
 	}
-	pfree(rank);
 	pfree(order);
 	return c;
 }

@@ -108,7 +108,6 @@ BM_FUNCTION(behav_fit_encoder);
 Datum
 behav_fit_encoder(PG_FUNCTION_ARGS)
 {
-	static const BmOptionSpec *const specs[] = {bm_encode_options};
 	Jsonb *json = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3), *result;
 	MemoryContext context, old;
 	BmEncodeOptions options;
@@ -123,8 +122,7 @@ behav_fit_encoder(PG_FUNCTION_ARGS)
 						errmsg("argument \"data\" must not be null")));
 	features = bm_arg_text_array(fcinfo, 1, "features", &nfeatures);
 	target = bm_arg_text_or_null(fcinfo, 2);
-	bm_options_check(json, specs, 1, "an encoder");
-	bm_options_parse(&options, bm_encode_options, json);
+	bm_encode_options_parse(&options, json);
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);

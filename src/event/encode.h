@@ -31,6 +31,9 @@ typedef struct BmEncodeOptions
 extern const BmOptionSpec bm_encode_options[];
 extern const BmOptionSpec bm_encode_column_options[];
 
+/* Options given as jsonb, or NULL; 22023. */
+extern void bm_encode_options_parse(BmEncodeOptions *options, Jsonb *json);
+
 /* Columns of a relation and what is asked of them. */
 typedef struct BmEncodePlan
 {

@@ -84,6 +84,15 @@ const BmOptionSpec bm_encode_column_options[] = {
 	 "What a NaN or an infinity is."},
 	{NULL}};
 
+void
+bm_encode_options_parse(BmEncodeOptions *options, Jsonb *json)
+{
+	static const BmOptionSpec *const specs[] = {bm_encode_options};
+
+	bm_options_check(json, specs, 1, "an encoder");
+	bm_options_parse(options, bm_encode_options, json);
+}
+
 /* ---- json ---- */
 
 static void

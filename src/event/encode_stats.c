@@ -114,7 +114,6 @@ BM_FUNCTION(behav_fit_encoder_stats);
 Datum
 behav_fit_encoder_stats(PG_FUNCTION_ARGS)
 {
-	static const BmOptionSpec *const specs[] = {bm_encode_options};
 	Jsonb *json = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1), *result;
 	MemoryContext context, old;
 	BmEncodeOptions options;
@@ -128,8 +127,7 @@ behav_fit_encoder_stats(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"stats\" must not be null")));
-	bm_options_check(json, specs, 1, "an encoder");
-	bm_options_parse(&options, bm_encode_options, json);
+	bm_encode_options_parse(&options, json);
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "behavmine encoder", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);

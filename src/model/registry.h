@@ -48,6 +48,8 @@ extern void bm_version_save(BmVersion *v, const BmTensors *tensors, const BmDict
 							const uint32_t *item_count);
 /* By name; version 0 = the deployed one. 42704 / 55000 (nothing deployed) / 42501. */
 extern BmVersion *bm_version_load(const char *model, int version);
+/* What behav_export wrote of a version's row; not saved yet. Raises when its algorithm is unknown here. */
+extern BmVersion *bm_version_of_json(const char *json);
 /*
  * Read all tensors and the item dictionary of a version into context, verifying chunk order, sizes,
  * checksums and finiteness: XX001 names model, version and tensor.

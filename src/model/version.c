@@ -5,6 +5,7 @@
 #include "pg/pg.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
 #include "model/query.h"
@@ -26,6 +27,11 @@ bm_version_damaged(const BmVersion *v, const char *tensor, const char *fmt, ...)
 		if (more)
 			enlargeStringInfo(&what, more);
 	} while (more);
+	if (v->version == 0) /* not ours yet: it is being imported */
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the imported version cannot be used"),
+						errdetail("%s%s%s%s.", tensor ? "Tensor \"" : "", tensor ? tensor : "",
+								  tensor ? "\": " : "It is not what was saved: ", what.data)));
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					tensor ? errmsg("tensor \"%s\" of version %d of model \"%s\" is damaged",
 									tensor, v->version, v->model)
@@ -195,6 +201,36 @@ version_of_row(MemoryContext context)
 	v->cleaning = bm_row_jsonb(0, 21, context);
 	v->watermark = (TimestampTz) bm_row_int8(0, 22);
 	v->fingerprint = (uint64) bm_row_int8(0, 23);
+	return v;
+}
+
+BmVersion *
+bm_version_of_json(const char *json)
+{
+	MemoryContext context = CurrentMemoryContext;
+	BmParam param = bm_param_text(json);
+	BmVersion *v;
+
+	SPI_connect();
+	bm_read("SELECT 0, NULL::text, NULL::text, v.source, 0, v.algorithm, v.options, v.encoder, "
+			"v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, v.metric, v.value, "
+			"v.baseline, v.metrics, v.history, v.cleaning, v.watermark, 0, v.encoding "
+			"FROM jsonb_to_record($1::jsonb) AS v (source text, algorithm text, options jsonb, "
+			"encoder jsonb, seed int8, rows int8, users int8, items int8, bytes int8, epochs int, "
+			"seconds float8, metric text, value float8, baseline float8, metrics jsonb, "
+			"history jsonb, cleaning jsonb, watermark timestamptz, encoding text)",
+			1, &param);
+	v = version_of_row(context);
+	if (v->algorithm == NULL || bm_algorithm_or_null(v->algorithm) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("this library has no algorithm \"%s\"", v->algorithm ? v->algorithm : ""),
+				 errhint("Import with the version of behavmine that exported it.")));
+	if (strcmp(bm_row_text(0, 24, context) ?: "", GetDatabaseEncodingName()) != 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("the version comes from a database with another encoding"),
+						errdetail("Here it is %s.", GetDatabaseEncodingName())));
+	SPI_finish();
 	return v;
 }
 

@@ -15,8 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/mine/names.h"
-#include "pg/flat.h"
+#include "pg/flat_names.h"
 
 static const char *check_state(const BmFlat *state);
 
@@ -37,29 +36,15 @@ BM_FLAT_FUNCTION(behav_path_state, send, path_kind);
 BM_FLAT_FUNCTION(behav_path_state, events, path_kind);
 BM_FLAT_FUNCTION(behav_path_state, ignored, path_kind);
 
-static inline uint64 *
-names_of(BmFlat *s)
-{
-	return (uint64 *) bm_flat_config(s);
-}
-
 /* A value from outside: nothing below looks at names or codes with suspicion again. */
 static const char *
 check_state(const BmFlat *s)
 {
 	const uint64 *names = bm_flat_config(s), *entry = bm_flat_entries(s);
-	char *buffer;
+	const char *wrong = bm_flat_names_wrong(s);
 
-	if (!bmc_names_valid(names, s->config_words))
-		return "Its names are damaged.";
-	buffer = palloc(BM_MAX_NAME + 1);
-	for (uint32 i = 0; i < bmc_names_count(names); i++)
-	{
-		bmc_name_bytes(buffer, names, i);
-		if (!pg_verifymbstr(buffer, (int) bmc_name_length(names, i), true))
-			return "It has a name that is no text in this database's encoding.";
-	}
-	pfree(buffer);
+	if (wrong)
+		return wrong;
 	for (int64 i = 0; i < s->n; i++, entry += 2)
 	{
 		if (entry[1] >= bmc_names_count(names))
@@ -86,33 +71,9 @@ raise_limit(size_t len)
 static BmFlat *
 put_name(BmFlat *s, const char *name, size_t len, uint32 *code)
 {
-	BmStatus status = bmc_names_put(names_of(s), s->config_words, name, len, code);
-
-	if (status == BM_MORE)
-	{
-		size_t nslots, words = bmc_names_larger(&nslots, bm_flat_config(s), len);
-		BmFlat *larger;
-
-		if (words > path_kind.config_max)
-			raise_limit(len);
-		larger = bm_flat_reconfigure(s, (uint32) words);
-		bmc_names_init(names_of(larger), words, nslots);
-		(void) bmc_names_copy(names_of(larger), words, bm_flat_config(s), NULL);
-		s = larger;
-		status = bmc_names_put(names_of(s), words, name, len, code);
-	}
-	if (status != BM_OK)
+	if (bm_flat_put_name(&s, &path_kind, name, len, code) != BM_OK)
 		raise_limit(len);
 	return s;
-}
-
-static BmFlat *
-new_state(void)
-{
-	uint64 names[BM_NAMES_FIRST];
-
-	bmc_names_init(names, lengthof(names), BM_NAMES_FEWEST);
-	return bm_flat_new_config(&path_kind, names, lengthof(names));
 }
 
 /* behav_path_state_accum(state, ts, event) */
@@ -125,7 +86,7 @@ behav_path_state_accum(PG_FUNCTION_ARGS)
 	uint32 code;
 
 	if (s == NULL)
-		s = new_state();
+		s = bm_flat_new_names(&path_kind);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1)))
 	{
 		s->ignored++;
@@ -191,23 +152,17 @@ canonical(const BmFlat *s)
 {
 	const uint64 *names = bm_flat_config(s), *entry;
 	uint32 n = bmc_names_count(names), *order, *code;
-	size_t nslots, words = bmc_names_least(&nslots, names);
-	BmNameRank *rank;
+	size_t nslots;
 	BmFlat *c;
 
-	if (words == s->config_words && (s->flags & BM_FLAT_SORTED) && bmc_names_ordered(names))
+	if (bmc_names_least(&nslots, names) == s->config_words && (s->flags & BM_FLAT_SORTED) &&
+		bmc_names_ordered(names))
 		return s;
-	rank = palloc(sizeof(BmNameRank) * Max(n, 1));
-	order = palloc(sizeof(uint32) * Max(n, 1));
+	order = bm_flat_names_order(s);
 	code = palloc(sizeof(uint32) * Max(n, 1));
-	bmc_names_order(order, names, rank);
 	for (uint32 i = 0; i < n; i++)
 		code[order[i]] = i;
-	c = bm_flat_new_config(&path_kind, names, 0);
-	c = bm_flat_reconfigure(c, (uint32) words);
-	bmc_names_init(names_of(c), words, nslots);
-	(void) bmc_names_copy(names_of(c), words, names, order);
-	c->ignored = s->ignored;
+	c = bm_flat_ordered_names(s, &path_kind, order);
 	c = add_entries(c, bm_flat_entries(s), s->n, code);
 	if ((c->flags & BM_FLAT_SORTED) == 0)
 	{
@@ -215,7 +170,6 @@ canonical(const BmFlat *s)
 		bm_flat_settle(c, 0);
 		c = add_entries(c, entry, s->n, NULL);
 	}
-	pfree(rank);
 	pfree(order);
 	pfree(code);
 	return c;

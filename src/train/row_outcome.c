@@ -110,7 +110,7 @@ append_bins(StringInfo s, const BmAnswers *a, size_t c, const char *name, int nb
 	BmBin *bin = palloc(sizeof(BmBin) * nbins);
 	double n = 0.0, hits = 0.0, all = 0.0;
 
-	bm_check(bmc_bins(bin, nbins, a->p + c, a->classes, a->y, (float) c, a->n, mem),
+	bm_check(bmc_score_bins(bin, nbins, a->p + c, a->classes, a->y, (float) c, a->n, mem),
 			 "measure the answers", NULL);
 	for (int b = 0; b < nbins; b++)
 		all += bin[b].positives;

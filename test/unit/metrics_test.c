@@ -178,7 +178,7 @@ test_bins(BmMem *mem)
 
 	CASE("bins hold equally many rows, each once, and do not depend on the order of ties");
 	random_answers(3, 250, 2, 4.0f);
-	CHECK(bmc_bins(bin, 7, p + 1, 2, y, 1.0f, 250, mem) == BM_OK);
+	CHECK(bmc_score_bins(bin, 7, p + 1, 2, y, 1.0f, 250, mem) == BM_OK);
 	for (size_t b = 0; b < 7; b++)
 	{
 		CHECK_NEAR(bin[b].n, 250.0 / 7, 1e-6);
@@ -209,12 +209,12 @@ test_bins(BmMem *mem)
 			p[2 * (249 - i) + 1] = a1;
 			y[249 - i] = t;
 		}
-		CHECK(bmc_bins(again, 7, p + 1, 2, y, 1.0f, 250, mem) == BM_OK);
+		CHECK(bmc_score_bins(again, 7, p + 1, 2, y, 1.0f, 250, mem) == BM_OK);
 		for (size_t b = 0; b < 7; b++)
 			CHECK_NEAR(again[b].positives, bin[b].positives, 1e-9);
 	}
 	CASE("more bins than rows: each row is spread, nothing is lost");
-	CHECK(bmc_bins(bin, 7, p + 1, 2, y, 1.0f, 3, mem) == BM_OK);
+	CHECK(bmc_score_bins(bin, 7, p + 1, 2, y, 1.0f, 3, mem) == BM_OK);
 	n = 0;
 	for (size_t b = 0; b < 7; b++)
 		n += bin[b].n;

@@ -275,8 +275,8 @@ bmc_errors(const BmAnswers *a)
 /* ---- bins ---- */
 
 BmStatus
-bmc_bins(BmBin *bin, size_t nbins, const float *score, size_t stride, const float *y,
-		 float positive, size_t n, BmMem *mem)
+bmc_score_bins(BmBin *bin, size_t nbins, const float *score, size_t stride, const float *y,
+			   float positive, size_t n, BmMem *mem)
 {
 	double size = (double) n / (double) nbins, room = size;
 	size_t b = 0, rows, hits;

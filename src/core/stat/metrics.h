@@ -74,8 +74,8 @@ typedef struct BmBin
  * nbins of equally many rows, the highest scores first; score[i * stride] against y[i] == positive. For
  * lift and gain take the sums of the first bins; for calibration compare score / n with positives / n.
  */
-extern BmStatus bmc_bins(BmBin *bin, size_t nbins, const float *score, size_t stride,
-						 const float *y, float positive, size_t n, BmMem *mem);
+extern BmStatus bmc_score_bins(BmBin *bin, size_t nbins, const float *score, size_t stride,
+							   const float *y, float positive, size_t n, BmMem *mem);
 
 /* ---- threshold ---- */
 
