@@ -39,6 +39,9 @@ const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
 											&bm_algorithm_logistic,
 											&bm_algorithm_linear,
 											&bm_algorithm_gbdt,
+											&bm_algorithm_mlp,
+											&bm_algorithm_cnn,
+											&bm_algorithm_transformer,
 											NULL};
 
 int bm_max_memory_kb;

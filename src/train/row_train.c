@@ -92,7 +92,7 @@ static BmFitted *
 fit_part(BmTraining *t, const BmAlgorithm *a, void *settings, const BmPart *part,
 		 const BmJudge *judge, int epochs)
 {
-	BmFit input = {.samples = &part->samples};
+	BmFit input = {.samples = &part->samples, .valid = judge ? &t->rows->valid.samples : NULL};
 	BmFitSize size = fit_size(t, &part->samples);
 
 	return bm_fit_input(&t->run, a, settings, &input, &size, judge, epochs);
