@@ -66,13 +66,31 @@ item_tensor(const BmModel *model, const BmTensors *tensors, const char *name)
 	return t->data;
 }
 
+/* 42809 for versions of other tasks: they have functions of their own that answer from them. */
+static void
+must_be_bindable(const BmVersion *v)
+{
+	if (v->task == NULL || (strcmp(v->task, "value") != 0 && strcmp(v->task, "forecast") != 0))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("model \"%s\" does not recommend", v->model),
+					errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+					strcmp(v->task, "value") == 0
+						? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
+								  quote_literal_cstr(v->model))
+						: errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
+								  quote_literal_cstr(v->model))));
+}
+
 void
 bm_model_bind(BmModel *model, const BmTensors *tensors)
 {
 	MemoryContext old = MemoryContextSwitchTo(model->context);
 	char *name[BM_MAX_BLEND];
-	int n = part_names(model->version, name);
+	int n;
 
+	must_be_bindable(model->version);
+	n = part_names(model->version, name);
 	model->blend.n = n;
 	model->blend.nitems = model->items.n;
 	for (int i = 0; i < n; i++)

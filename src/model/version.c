@@ -53,24 +53,42 @@ bm_version_flag(const BmVersion *v, const char *key)
 
 /* ---- saving ---- */
 
+/* 42710 when the name is taken: by a model of the caller's with another task, or by another role's. */
+static void
+raise_name_taken(const BmVersion *v, const char *task)
+{
+	BmParam name = bm_param_text(v->model);
+	char *other = NULL;
+
+	if (bm_read("SELECT task FROM behavmine.model WHERE name = $1", 1, &name) == 1)
+		other = bm_row_text(0, 1, CurrentMemoryContext);
+	if (other && strcmp(other, task) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+						errmsg("model \"%s\" is for another task", v->model),
+						errdetail("Its task is \"%s\", that of the new version is \"%s\".", other,
+								  task),
+						errhint("Choose another name for your model.")));
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("model \"%s\" belongs to another role", v->model),
+					errhint("Choose another name for your model.")));
+}
+
 /* The model's id and its next version number, the model made when it is new. */
 static void
 claim_number(BmVersion *v)
 {
 	const BmAlgorithm *algorithm = bm_algorithm_or_null(v->algorithm);
-	BmParam params[3] = {bm_param_text(v->model), bm_param_text(v->source),
-						 bm_param_text(algorithm ? algorithm->task : "recommend")};
+	const char *task = v->task ? v->task : algorithm ? algorithm->task : "recommend";
+	BmParam params[3] = {bm_param_text(v->model), bm_param_text(v->source), bm_param_text(task)};
 
 	if (bm_write("UPDATE behavmine.model SET last_version = last_version + 1, source = $2 "
-				 "WHERE name = $1 RETURNING model_id, last_version",
-				 2, params) == 0 &&
+				 "WHERE name = $1 AND task = $3 RETURNING model_id, last_version",
+				 3, params) == 0 &&
 		bm_write("INSERT INTO behavmine.model (name, source, task, last_version) "
 				 "VALUES ($1, $2, $3, 1) ON CONFLICT (name) DO NOTHING "
 				 "RETURNING model_id, last_version",
 				 3, params) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("model \"%s\" belongs to another role", v->model),
-						errhint("Choose another name for your model.")));
+		raise_name_taken(v, task);
 	v->model_id = bm_row_int8(0, 1);
 	v->version = (int) bm_row_int8(0, 2);
 }
@@ -201,6 +219,7 @@ version_of_row(MemoryContext context)
 	v->cleaning = bm_row_jsonb(0, 21, context);
 	v->watermark = (TimestampTz) bm_row_int8(0, 22);
 	v->fingerprint = (uint64) bm_row_int8(0, 23);
+	v->task = bm_row_text(0, 24, context);
 	return v;
 }
 
@@ -251,7 +270,7 @@ bm_version_load(const char *model, int version)
 	if (bm_read("SELECT m.model_id, m.name, m.owner, m.source, v.version, v.algorithm, v.options, "
 				"v.encoder, v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, "
 				"v.metric, v.value, v.baseline, v.metrics, v.history, v.cleaning, v.watermark, "
-				"v.fingerprint FROM behavmine.version v JOIN behavmine.model m "
+				"v.fingerprint, m.task FROM behavmine.version v JOIN behavmine.model m "
 				"ON m.model_id = v.model_id WHERE v.model_id = $1 AND v.version = $2",
 				2, params) == 0)
 		raise_no_version(model, id, version);
