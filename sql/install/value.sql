@@ -14,7 +14,7 @@ CREATE FUNCTION @extschema@.behav_fit_value(
 	model text, algorithm text = 'bg_nbd', source text = NULL, until timestamptz = NULL,
 	data regclass = NULL, user_id name = NULL, ts name = NULL,
 	value name = NULL, quantity name = NULL,
-	options jsonb = '{}', deploy text = 'if_converged')
+	options jsonb = '{}', deploy text = 'always')
 RETURNS TABLE (model text, version int, algorithm text, customers bigint, repeaters bigint,
 	log_likelihood float8, converged boolean, details jsonb, spend_log_likelihood float8, seconds float8,
 	deployed boolean, note text)

@@ -16,7 +16,7 @@
 /* Above this correlation of x and the mean amount, Gamma-Gamma's assumption fails (Fader and Hardie 2013). */
 #define HIGH_CORRELATION 0.3
 
-static const char *const deploy_rules[] = {"if_converged", "always", "never"};
+static const char *const deploy_rules[] = {"always", "if_converged", "never"};
 
 typedef struct Call
 {
@@ -268,7 +268,7 @@ save(Call *c)
 {
 	BmTensors *tensors = palloc0(sizeof(BmTensors));
 	BmVersion *v = &c->version;
-	bool deploy = c->rule == 1 || (c->rule == 0 && c->buy.converged && c->buy.identified);
+	bool deploy = c->rule == 0 || (c->rule == 1 && c->buy.converged && c->buy.identified);
 
 	add_estimate(tensors, "purchases", &c->buy, BM_BUY_PARAMETERS);
 	if (c->has_spend)
@@ -291,7 +291,7 @@ save(Call *c)
 	bm_version_save(v, tensors, NULL, NULL);
 	if (deploy)
 		bm_deploy(v->model_id, v->version);
-	else if (c->rule == 0)
+	else if (c->rule == 1)
 		appendStringInfoString(&c->note, "It is not deployed: SELECT behav_deploy(...) does it all the "
 										 "same. ");
 	bm_version_prune(v->model_id, c->options.keep_versions);

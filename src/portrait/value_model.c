@@ -77,8 +77,8 @@ bm_value_encoder(const BmSales *s, double end)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
-static char *
-text_member(Jsonb *json, const char *key)
+char *
+bm_json_text(Jsonb *json, const char *key)
 {
 	JsonbValue *v = json && JB_ROOT_IS_OBJECT(json)
 						? getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL)
@@ -87,8 +87,8 @@ text_member(Jsonb *json, const char *key)
 	return v && v->type == jbvString ? pnstrdup(v->val.string.val, v->val.string.len) : NULL;
 }
 
-static double
-number_member(Jsonb *json, const char *key)
+double
+bm_json_number(Jsonb *json, const char *key)
 {
 	JsonbValue *v = json && JB_ROOT_IS_OBJECT(json)
 						? getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL)
@@ -149,21 +149,21 @@ static BmSales *
 stored_sales(const BmVersion *v)
 {
 	BmSalesColumns columns = {.relation = InvalidOid};
-	char *relation = text_member(v->encoder, "relation");
+	char *relation = bm_json_text(v->encoder, "relation");
 	BmSalesOptions options;
 
 	bm_options_parse(&options, bm_sales_options, v->options);
-	options.time_zone = text_member(v->encoder, "time_zone");
+	options.time_zone = bm_json_text(v->encoder, "time_zone");
 	if (v->source)
 		return bm_sales(v->source, &columns, &options, true);
 	if (relation == NULL)
 		bm_version_damaged(v, NULL, "it names no relation");
 	columns.relation =
 		DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(relation)));
-	columns.user_id = text_member(v->encoder, "user_id");
-	columns.ts = text_member(v->encoder, "ts");
-	columns.value = text_member(v->encoder, "value");
-	columns.quantity = text_member(v->encoder, "quantity");
+	columns.user_id = bm_json_text(v->encoder, "user_id");
+	columns.ts = bm_json_text(v->encoder, "ts");
+	columns.value = bm_json_text(v->encoder, "value");
+	columns.quantity = bm_json_text(v->encoder, "quantity");
 	return bm_sales(NULL, &columns, &options, true);
 }
 
@@ -205,7 +205,7 @@ bm_value_model(const char *name, BmMem *mem)
 	m->has_spend = parameters(m->spend, BM_SPEND_PARAMETERS, m->version, tensors, "spend");
 	bm_options_parse(&options, bm_value_options, m->version->options);
 	m->unit_days = bm_value_unit_days(&options);
-	m->end = number_member(m->version->encoder, "end");
+	m->end = bm_json_number(m->version->encoder, "end");
 	if (!isfinite(m->end))
 		bm_version_damaged(m->version, NULL, "it does not say when its data end");
 	m->sales = stored_sales(m->version);

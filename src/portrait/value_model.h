@@ -48,6 +48,9 @@ extern Jsonb *bm_value_encoder(const BmSales *s, double end);
  * none, 42809 when the model is of another task, XX001 when its parameters are damaged.
  */
 extern BmValueModel *bm_value_model(const char *name, BmMem *mem);
+/* A member of a jsonb object: NULL, NaN where there is none of this type. */
+extern char *bm_json_text(Jsonb *json, const char *key);
+extern double bm_json_number(Jsonb *json, const char *key);
 /* The name of the only model of a task that is deployed: what a call without a name means. */
 extern char *bm_only_model(const char *task, const char *how_to_make_one);
 

@@ -322,6 +322,14 @@ test_edges(void)
 			  bmc_buy_expected((BmBuyModel) m, truth[m], &c, 10));
 		CHECK_NEAR(bmc_buy_expected((BmBuyModel) m, truth[m], &c, 0), 0, 0);
 	}
+	/* customers who hardly differ: the two forms of the expectation, and its limit, the Poisson process */
+	CHECK_NEAR(bmc_buy_expected(BM_BG_NBD, (double[]){1, 9, 29.9, 60}, &c, 10),
+			   bmc_buy_expected(BM_BG_NBD, (double[]){1, 9, 30.1, 60}, &c, 10), 2e-2);
+	CHECK_NEAR(bmc_buy_new(BM_BG_NBD, (double[]){31, 90, 2, 3}, 10),
+			   bmc_buy_new(BM_BG_NBD, (double[]){35, 90 * 35 / 31., 2, 3}, 10), 1e-2);
+	CHECK_NEAR(bmc_buy_new(BM_BG_NBD, (double[]){1.5e5, 3e5, 1e-5, 1e5}, 10), 5, 1e-3);
+	CHECK_NEAR(bmc_log_hyp2f1(2.5, 7, 7, .99), -2.5 * log(.01), 1e-9);
+	CHECK_NEAR(bmc_log_hyp2f1(900, 5, 5, .9), 900 * log(10), 1e-6);
 	rows = simulate(BM_BG_NBD, 50, 1);
 	for (int i = 0; i < 50; i++)
 		rows.x[i] = rows.tx[i] = 0;

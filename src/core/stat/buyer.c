@@ -290,6 +290,9 @@ bmc_spend_mean(const double *p, double x, double m)
 
 /* ---- fits ---- */
 
+#define SHAPE 12.0 /* e^12: customers as good as all alike; beyond, differences of ln Gamma lose their digits */
+#define SCALE 25.0 /* of time or money: in any unit */
+
 /* The largest T and the mean rate of repeat purchases; what the starts are made of. */
 static void
 look_at(const BmBuyers *rows, double *longest, double *rate)
@@ -315,6 +318,7 @@ bmc_buy_fit(BmEstimate *out, BmBuyModel model, const BmBuyers *rows, BmPool *poo
 					  .n = rows->n,
 					  .weight = rows->customers,
 					  .d = BM_BUY_PARAMETERS,
+					  .most = {SHAPE, SCALE, SHAPE, model == BM_PARETO_NBD ? SCALE : SHAPE},
 					  .pool = pool,
 					  .mem = mem,
 					  .stop = stop};
@@ -347,6 +351,7 @@ bmc_spend_fit(BmEstimate *out, const BmBuyers *rows, BmPool *pool, BmMem *mem, c
 					  .n = rows->n,
 					  .weight = rows->customers,
 					  .d = BM_SPEND_PARAMETERS,
+					  .most = {SHAPE, SHAPE, SCALE},
 					  .pool = pool,
 					  .mem = mem,
 					  .stop = stop};

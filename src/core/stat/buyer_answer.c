@@ -4,7 +4,8 @@
  *
  * The expectations of the two beta models hold a 2F1 whose terms grow like those of (1-z)^-(r+x) and are
  * multiplied by (1-z)^(r+x) afterwards. After Euler's transformation what is left is
- * (1-z)^(a-1) 2F1(a+b-1-r, a-1; a+b+x-1; z), which neither overflows nor cancels.
+ * (1-z)^(a-1) 2F1(a+b-1-r, a-1; a+b+x-1; z), which neither overflows nor cancels while a and a+b-1-r are no
+ * large numbers. They are where customers hardly differ; then the first form serves, in logarithms.
  */
 #include "core/stat/buyer.h"
 
@@ -13,6 +14,7 @@
 #include "core/stat/special.h"
 
 #define PARTS 24      /* of a discounted horizon */
+#define LARGE 30.0    /* for a, and for a+b-1-r on either side of 0 */
 #define AT_POLE 1e-5  /* a and s = 1 are removable poles: the mean of both sides is right to 1e-10 */
 
 /* ln(P(gone) / P(alive)) for the beta models. */
@@ -48,6 +50,8 @@ beta_expected(double shape, double rate, double a, double b, double t)
 	if (fabs(a - 1.0) < AT_POLE || fabs(c) < AT_POLE)
 		return 0.5 * (beta_expected(shape, rate, a + 2 * AT_POLE, b, t) +
 					  beta_expected(shape, rate, a - 2 * AT_POLE, b, t));
+	if (a > LARGE || fabs(c - shape) > LARGE)
+		return -c / (a - 1.0) * expm1(shape * log1p(-z) + bmc_log_hyp2f1(shape, b, c, z));
 	return c / (a - 1.0) * (1.0 - pow(1.0 - z, a - 1.0) * bmc_hyp2f1(c - shape, a - 1.0, c, z));
 }
 

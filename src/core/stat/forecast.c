@@ -19,13 +19,16 @@
 
 #define FEW 6        /* periods that a choice needs at least */
 #define TEST_PART 4  /* the origins are the last fourth of the periods */
+#define SURE 2.0     /* standard errors by which a method has to be better than the mean */
 #define WARM_UP 3    /* errors of the first periods tell about the beginning, not about the weights */
 
 typedef struct Scratch
 {
 	double *residual;                    /* (n) */
-	double *sorted;                      /* (n) */
+	double *sorted;                      /* (2 n) */
 	double *size;                        /* (n) demands above 0 */
+	double *error, *cost;                /* (n) by origin, of the method looked at */
+	double *mean_error, *mean_cost;      /* (n) of the mean */
 	double *path;                        /* (paths, steps) */
 	double *column;                      /* (paths) */
 	size_t nsizes;
@@ -45,7 +48,7 @@ bmc_forecast_size(const BmForecastOptions *o, size_t n)
 {
 	size_t row = bmc_take_size(n, sizeof(double)), paths = (size_t) o->paths;
 
-	return bmc_add(bmc_mul(3, row),
+	return bmc_add(bmc_mul(9, row),
 				   bmc_add(bmc_take_size(bmc_mul(paths, (size_t) steps(o)), sizeof(double)),
 						   bmc_take_size(paths, sizeof(double))));
 }
@@ -57,8 +60,12 @@ carve(const BmForecastOptions *o, size_t n, void *memory)
 	Scratch s = {0};
 
 	s.residual = bmc_take(&a, n, sizeof(double));
-	s.sorted = bmc_take(&a, n, sizeof(double));
+	s.sorted = bmc_take(&a, 2 * n, sizeof(double));
 	s.size = bmc_take(&a, n, sizeof(double));
+	s.error = bmc_take(&a, n, sizeof(double));
+	s.cost = bmc_take(&a, n, sizeof(double));
+	s.mean_error = bmc_take(&a, n, sizeof(double));
+	s.mean_cost = bmc_take(&a, n, sizeof(double));
 	s.path = bmc_take(&a, (size_t) o->paths * (size_t) steps(o), sizeof(double));
 	s.column = bmc_take(&a, (size_t) o->paths, sizeof(double));
 	return s;
@@ -204,6 +211,81 @@ stock_cost(double stock, double y, double service)
 	return stock > y ? (1.0 - service) * (stock - y) : service * (y - stock);
 }
 
+/* Has m a level and nothing else? Then its futures spread as the demands do around their mean. */
+static bool
+level_only(BmDemandMethod m)
+{
+	return m == BM_MEAN || m == BM_SES;
+}
+
+static bool
+is_rare(BmDemandMethod m)
+{
+	return m >= BM_CROSTON && m <= BM_TSB;
+}
+
+/*
+ * Is every second future drawn from the whole past? A level that follows the last demands closely forgets how far
+ * they can go; both together are nearer to the truth (a mixture of forecasts). Not so for what has a trend
+ * or a season.
+ */
+static bool
+hedged(BmDemandMethod m)
+{
+	return level_only(m) || is_rare(m);
+}
+
+/* The chance of a demand, and what the sizes seen are multiplied with, so that their product is f. */
+static double
+chance_of(double f, double mean_size, double *scale)
+{
+	*scale = f > mean_size ? f / mean_size : 1.0;
+	return f > mean_size ? 1.0 : f / mean_size;
+}
+
+/* n values as the next period's demand spreads by the method alone, into v; y (n) is known. */
+static void
+next_values(double *v, const BmDemandState *s, const double *y, size_t n, Scratch *t)
+{
+	double f = bmc_demand_ahead(s, 1), mean = 0.0, scale;
+	size_t m = 0, demands;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_rare(s->method))
+			v[m++] = level_only(s->method) ? y[i] : i ? t->residual[i] : 0.0;
+		else if (y[i] > 0)
+			v[m++] = y[i];
+	for (size_t i = 0; i < m; i++)
+		mean += v[i] / (double) m;
+	if (!is_rare(s->method))
+	{
+		for (size_t i = 0; i < n; i++)
+			v[i] = fmax(v[i] - mean + f, 0.0);
+		return;
+	}
+	demands = m ? (size_t) (chance_of(f, mean, &scale) * (double) n + 0.5) : 0;
+	memcpy(t->size, v, sizeof(double) * m);
+	sort_doubles(t->size, m);
+	for (size_t i = 0; i < n; i++)
+		v[i] = i < demands ? scale * quantile(t->size, m, ((double) i + 0.5) / (double) demands) : 0.0;
+}
+
+/* Stock that serves all demand of the next period with the probability asked for; y (n) is known. */
+static double
+next_stock(const BmDemandState *s, const double *y, size_t n, double service, Scratch *t)
+{
+	size_t count = n;
+
+	next_values(t->sorted, s, y, n, t);
+	if (hedged(s->method))
+	{
+		memcpy(t->sorted + n, y, sizeof(double) * n);
+		count = 2 * n;
+	}
+	sort_doubles(t->sorted, count);
+	return quantile(t->sorted, count, service);
+}
+
 /* Errors of m with the origins first..n-1: y[0..first) is known at the first of them. */
 static BmForecastError
 roll(BmDemandMethod m, const BmForecastOptions *o, const double *y, size_t n, size_t first,
@@ -211,38 +293,50 @@ roll(BmDemandMethod m, const BmForecastOptions *o, const double *y, size_t n, si
 {
 	BmDemandWeights w = best_weights(m, o, y, first);
 	BmForecastError e = {0};
-	double scale = naive_scale(y, first);
-	size_t pairs = 0;
+	double scale = naive_scale(y, first), count = (double) (n - first);
 	BmDemandState s;
 
 	begin(&s, m, &w, o, y, first);
 	(void) run(&s, y, first, t->residual);
 	for (size_t i = first; i < n; i++)
 	{
-		double f = bmc_demand_ahead(&s, 1), stock;
+		int h = 1;
+		double f = bmc_demand_ahead(&s, 1), sum = 0.0;
 
-		memcpy(t->sorted, t->residual + 1, sizeof(double) * (i - 1));
-		sort_doubles(t->sorted, i - 1);
-		stock = f + quantile(t->sorted, i - 1, o->service);
-		e.cost += stock_cost(stock > 0 ? stock : 0.0, y[i], o->service);
-		for (int h = 1; h <= o->horizon && i + (size_t) h <= n; h++, pairs++)
-			e.mae += fabs(y[i + (size_t) h - 1] - bmc_demand_ahead(&s, h));
+		t->cost[i - first] =
+			stock_cost(next_stock(&s, y, i, o->service, t), y[i], o->service);
+		for (; h <= o->horizon && i + (size_t) h <= n; h++)
+			sum += fabs(y[i + (size_t) h - 1] - bmc_demand_ahead(&s, h));
+		t->error[i - first] = sum / (h - 1);
+		e.mae += t->error[i - first] / count;
+		e.cost += t->cost[i - first] / count;
 		t->residual[i] = y[i] - f;
 		bmc_demand_next(&s, y[i]);
 	}
-	e.mae /= (double) pairs;
-	e.cost /= (double) (n - first);
 	e.mase = scale > 0 ? e.mae / scale : NAN;
 	return e;
 }
 
+/*
+ * How much the method whose losses are in t saves against the mean, in shares of what the mean costs, less
+ * its standard error over the origins: few origins make any method look good on some series.
+ */
 static double
-merit(const BmForecastError *e, const BmForecastError *mean, BmCriterion criterion)
+gain(const Scratch *t, const BmForecastError *mean, size_t origins, BmCriterion criterion)
 {
-	double error = mean->mae > 0 ? e->mae / mean->mae : e->mae;
-	double cost = mean->cost > 0 ? e->cost / mean->cost : e->cost;
+	double by_error = criterion != BM_BY_COST && mean->mae > 0 ? 1.0 / mean->mae : 0.0;
+	double by_cost = criterion != BM_BY_ERROR && mean->cost > 0 ? 1.0 / mean->cost : 0.0;
+	double n = (double) origins, sum = 0.0, squares = 0.0;
 
-	return criterion == BM_BY_ERROR ? error : criterion == BM_BY_COST ? cost : error + cost;
+	for (size_t i = 0; i < origins; i++)
+	{
+		double d = by_error * (t->mean_error[i] - t->error[i]) +
+				   by_cost * (t->mean_cost[i] - t->cost[i]);
+
+		sum += d;
+		squares += d * d;
+	}
+	return sum / n - SURE * sqrt(fmax(squares / n - sum / n * sum / n, 0.0) / n);
 }
 
 /* Can m be begun on n periods? */
@@ -252,7 +346,7 @@ possible(BmDemandMethod m, const BmForecastOptions *o, size_t n)
 	if (m == BM_HOLT_WINTERS)
 		return o->season > 1 && n >= 2 * (size_t) o->season;
 	if (m == BM_SEASONAL_NAIVE)
-		return n >= (size_t) o->season;
+		return o->season > 1 && n >= (size_t) o->season;
 	return true;
 }
 
@@ -261,7 +355,7 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 {
 	size_t first = n - n / TEST_PART;
 	BmForecastOptions plain = *o;
-	double least = INFINITY;
+	double most = 0.0;
 
 	out->method = BM_MEAN;
 	out->error.mae = out->error.mase = out->error.cost = NAN;
@@ -269,24 +363,26 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 	if (n < FEW || out->profile.demands == 0)
 		return;
 	out->origins = n - first;
-	out->mean = roll(BM_MEAN, o, y, n, first, t);
+	out->mean = out->error = roll(BM_MEAN, o, y, n, first, t);
+	memcpy(t->mean_error, t->error, sizeof(double) * out->origins);
+	memcpy(t->mean_cost, t->cost, sizeof(double) * out->origins);
 	if (!possible(BM_SEASONAL_NAIVE, o, first))
-		plain.season = 1;
+		plain.season = 1; /* too short a series: what was there in the last period */
 	out->naive = roll(BM_SEASONAL_NAIVE, &plain, y, n, first, t);
+	if (!(o->methods & 1u << BM_MEAN))
+		most = -INFINITY;
 	for (int m = 0; m < BM_DEMAND_METHODS; m++)
 	{
 		BmForecastError e;
 		double value;
 
-		if (!(o->methods >> m & 1) || !possible((BmDemandMethod) m, o, first))
+		if (m == BM_MEAN || !(o->methods >> m & 1) || !possible((BmDemandMethod) m, o, first))
 			continue;
-		e = m == BM_MEAN             ? out->mean
-			: m == BM_SEASONAL_NAIVE ? out->naive
-									 : roll((BmDemandMethod) m, o, y, n, first, t);
-		value = merit(&e, &out->mean, o->criterion);
-		if (value < least)
+		e = roll((BmDemandMethod) m, o, y, n, first, t);
+		value = gain(t, &out->mean, out->origins, o->criterion);
+		if (value > most)
 		{
-			least = value;
+			most = value;
 			out->method = (BmDemandMethod) m;
 			out->error = e;
 		}
@@ -295,16 +391,16 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 
 /* ---- futures ---- */
 
-/* Mean 0, so that drawing from them does not move the forecast. */
+/* What futures of f's method draw from, into residual; mean 0, so that drawing does not move the forecast. */
 static size_t
-centred_residuals(const BmForecast *f, const double *y, size_t n, Scratch *t)
+centred(const BmForecast *f, const double *y, size_t n, Scratch *t)
 {
+	bool level = level_only(f->method);
 	double mean = 0.0;
 	size_t m = 0;
 
-	/* the mean's own errors: around what it is now, not around what it was then */
-	for (size_t i = f->method == BM_MEAN ? 0 : 1; i < n; i++)
-		t->residual[m++] = f->method == BM_MEAN ? y[i] : t->residual[i];
+	for (size_t i = level ? 0 : 1; i < n; i++)
+		t->residual[m++] = level ? y[i] : t->residual[i];
 	for (size_t i = 0; i < m; i++)
 		mean += t->residual[i] / (double) m;
 	for (size_t i = 0; i < m; i++)
@@ -332,7 +428,7 @@ draw_smooth(double *path, int count, BmDemandState s, const Scratch *t, size_t m
 static void
 draw_intermittent(double *path, int count, double f, double mean_size, const Scratch *t, BmRng *rng)
 {
-	double chance = f < mean_size ? f / mean_size : 1.0, scale = f < mean_size ? 1.0 : f / mean_size;
+	double scale, chance = chance_of(f, mean_size, &scale);
 
 	for (int h = 0; h < count; h++)
 	{
@@ -346,9 +442,9 @@ static void
 draw(const BmForecast *f, const BmDemandState *s, const BmForecastOptions *o, const double *y,
 	 size_t n, uint64_t stream, Scratch *t)
 {
-	bool rare = f->method >= BM_CROSTON && f->method <= BM_TSB;
+	bool rare = is_rare(f->method);
 	BmRng rng = bmc_rng(o->seed, stream);
-	size_t m = rare ? 0 : centred_residuals(f, y, n, t);
+	size_t m = rare ? 0 : centred(f, y, n, t);
 	double mean_size = f->profile.total / (double) f->profile.demands;
 	int count = steps(o);
 
@@ -359,7 +455,10 @@ draw(const BmForecast *f, const BmDemandState *s, const BmForecastOptions *o, co
 	{
 		double *path = t->path + (size_t) p * (size_t) count;
 
-		if (rare)
+		if (p % 2 && hedged(f->method))
+			for (int h = 0; h < count; h++)
+				path[h] = y[bmc_rng_below(&rng, (uint32_t) n)];
+		else if (rare)
 			draw_intermittent(path, count, bmc_demand_ahead(s, 1), mean_size, t, &rng);
 		else
 			draw_smooth(path, count, *s, t, m, &rng);
@@ -410,7 +509,6 @@ bmc_forecast(BmForecast *out, double *mean, double *low, double *high, const dou
 			 const BmForecastOptions *o, uint64_t stream, void *scratch)
 {
 	Scratch t = carve(o, n, scratch);
-	BmForecastOptions use = *o;
 	BmDemandState s;
 
 	memset(out, 0, sizeof(*out));
@@ -418,10 +516,8 @@ bmc_forecast(BmForecast *out, double *mean, double *low, double *high, const dou
 	out->lead_mean = out->lead_quantile = NAN;
 	bmc_demand_profile(&out->profile, y, n);
 	choose(out, o, y, n, &t);
-	if (out->method == BM_SEASONAL_NAIVE && !possible(BM_SEASONAL_NAIVE, o, n))
-		use.season = 1;
-	out->weights = best_weights(out->method, &use, y, n);
-	begin(&s, out->method, &out->weights, &use, y, n);
+	out->weights = best_weights(out->method, o, y, n);
+	begin(&s, out->method, &out->weights, o, y, n);
 	(void) run(&s, y, n, t.residual);
 	for (int h = 0; h < o->horizon; h++)
 	{

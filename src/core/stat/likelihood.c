@@ -15,7 +15,6 @@
 #define SHARD 8192        /* rows of one task: fixed, so that sums are the same with any threads */
 #define SAMPLE_ROWS 20000 /* on more than twice as many, search on about this many first */
 #define MAX_STEPS 300
-#define MAX_LOG 25.0 /* no parameter beyond e^25: there the data say nothing */
 #define GAIN 1e-13   /* relative; less is rounding */
 
 typedef struct Search
@@ -64,7 +63,7 @@ cost(Search *s, const double *x, double *gradient)
 
 	for (int i = 0; i < d; i++)
 	{
-		if (!(fabs(x[i]) <= MAX_LOG))
+		if (!(fabs(x[i]) <= s->l->most[i]))
 			return INFINITY;
 		p[i] = exp(x[i]);
 	}

@@ -28,6 +28,7 @@ typedef struct BmLikelihood
 	size_t n;      /* rows */
 	double weight; /* sum of the rows' weights */
 	int d;         /* parameters, 1..BM_MAX_PARAMETERS */
+	double most[BM_MAX_PARAMETERS]; /* largest |ln| of each: beyond, the data say nothing, or digits end */
 	BmPool *pool;  /* may be NULL */
 	BmMem *mem;
 	const BmStop *stop;

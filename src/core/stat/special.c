@@ -62,6 +62,29 @@ bmc_hyp2f1(double a, double b, double c, double z)
 }
 
 double
+bmc_log_hyp2f1(double a, double b, double c, double z)
+{
+	double term = 1.0, sum = 1.0, scale = 0.0;
+
+	for (int n = 0; n < HYP_TERMS; n++)
+	{
+		double ratio = (a + n) * (b + n) / ((c + n) * (n + 1)) * z;
+
+		term *= ratio;
+		sum += term;
+		if (ratio < 1.0 && term <= 1e-16 * sum * (1.0 - z))
+			return log(sum) + scale;
+		if (sum > 1e200)
+		{
+			scale += log(sum);
+			term /= sum;
+			sum = 1.0;
+		}
+	}
+	return NAN;
+}
+
+double
 bmc_gauss10(double (*fn)(double t, const void *arg), const void *arg, double from, double to)
 {
 	double half = 0.5 * (to - from), middle = 0.5 * (to + from), sum = 0.0;
