@@ -44,7 +44,7 @@ SELECT version FROM behav_fit_forecast('demand', :cols, horizon => 2);
 SELECT count(*) FROM behav_forecast_table();
 SELECT behav_rollback('demand');
 SELECT count(*) FROM behav_forecast_table();
-SELECT model, task, algorithm, metric FROM behav_versions JOIN behav_models USING (model) WHERE model = 'demand' AND version = 1;
+SELECT v.model, m.task, v.algorithm, v.metric FROM behav_versions v JOIN behav_models m USING (model) WHERE v.model = 'demand' AND v.version = 1;
 
 -- a source: its purchases, by item, by another column, all together
 CREATE TABLE events AS SELECT *, 'r' || user_id % 3 AS region FROM behav_simulate(users => 200, items => 20, days => 60, seed => 5);

@@ -34,7 +34,7 @@ SELECT count(*) > 300 AS many, bool_and(r BETWEEN 1 AND 5 AND f BETWEEN 1 AND 5 
 	round(sum(total)::numeric, 2) = (SELECT round(sum(price * quantity)::numeric, 2) FROM events WHERE event = 'purchase') AS money
 FROM behav_rfm('shop');
 
--- customers whose truth is known: rate 1/week for 60 of 100, who leave after 3 or 9 purchases
+-- customers of whom some never come back, and some leave after one to three more purchases
 CREATE TABLE visit AS
 SELECT u AS id, '2024-01-01 12:00+00'::timestamptz + (u % 40 + k * (3 + u % 9)) * interval '1 day' AS at, 10.0 + (u * 7 + k * 3) % 11 AS amount
 FROM generate_series(1, 300) u, generate_series(0, 12) k WHERE k <= CASE WHEN u % 5 < 2 THEN 0 WHEN u % 3 = 0 THEN u % 4 ELSE 12 END;
@@ -44,16 +44,16 @@ FROM behav_fit_value('worth', :cols);
 SELECT algorithm, customers, log_likelihood < 0 AS fitted FROM behav_fit_value('worth_m', 'mbg_nbd', :cols, options => '{"unit": "day", "spend": false}', deploy => 'never');
 SELECT algorithm, customers, log_likelihood < 0 AS fitted FROM behav_fit_value('worth_p', 'pareto_nbd', :cols, deploy => 'always');
 -- the unit moves parameters only: log-likelihoods differ by (sum of x) ln(7)
-SELECT round((a.value - b.value - b.x * ln(7))::numeric, 2) = 0 AS same_model
+SELECT abs(a.value - b.value - b.x * ln(7)) < 0.01 AS same_model
 FROM (SELECT log_likelihood AS value FROM behav_fit_value('u', 'bg_nbd', :cols, options => '{"unit": "week"}', deploy => 'never')) a,
 	(SELECT log_likelihood AS value, (SELECT sum(frequency) FROM behav_rfm(:cols)) AS x
 	FROM behav_fit_value('u', 'bg_nbd', :cols, options => '{"unit": "day"}', deploy => 'never')) b;
-SELECT model, version, task, algorithm, metric, deployed FROM behav_versions JOIN behav_models USING (model) WHERE task = 'value' ORDER BY 1, 2;
-SELECT name, shape, kind FROM (SELECT DISTINCT name, shape::text, 'real' AS kind FROM behavmine.tensor JOIN behavmine.model USING (model_id) WHERE model.name = 'worth' OR model.name IS NULL) x ORDER BY 1;
+SELECT v.model, v.version, m.task, v.algorithm, v.metric, v.deployed FROM behav_versions v JOIN behav_models m USING (model) WHERE m.task = 'value' ORDER BY 1, 2;
+SELECT t.name, t.shape FROM behavmine.tensor t JOIN behavmine.model m USING (model_id) WHERE m.name = 'worth' ORDER BY 1;
 
 -- answers
 SELECT count(*) = 300 AS all_customers, bool_and(p_alive BETWEEN 0 AND 1) AS alive, bool_and(purchases >= 0) AS purchases,
-	bool_and(abs(value - purchases * amount) < 1e-9) AS value, bool_and(discounted <= value) AS discounted
+	bool_and(abs(value - purchases * amount) < 1e-9) AS value, bool_and(discounted <= value + 1e-9) AS discounted
 FROM behav_clv_table('60 days', 'worth', at => '2024-04-10');
 SELECT count(*) AS same FROM behav_clv(7, '60 days', 'worth', '2024-04-10') NATURAL JOIN behav_clv_table('60 days', 'worth', at => '2024-04-10');
 SELECT count(*) AS same FROM behav_clv('7', '60 days', 'worth', '2024-04-10', 0) NATURAL JOIN behav_clv_table('60 days', 'worth', at => '2024-04-10', discount => 0)
@@ -68,7 +68,7 @@ SELECT count(*) AS same FROM behav_next_purchase(7, '30 days', 'worth', '2024-04
 BEGIN;
 SELECT frequency AS before FROM behav_clv(8, model => 'worth') \gset
 INSERT INTO visit VALUES (8, '2024-04-11', 12);
-SELECT frequency - :before AS more, t = 94 AS later FROM behav_clv(8, model => 'worth');
+SELECT frequency - :before AS more, t > 90 AS later FROM behav_clv(8, model => 'worth');
 ROLLBACK;
 -- versions: rollback, and none left
 SELECT FROM behav_fit_value('worth', 'mbg_nbd', :cols);

@@ -16,8 +16,9 @@ typedef struct BmVersion
 	char *model;
 	char *owner;
 	char *source; /* name of the event source, or NULL */
-	const char *task; /* "recommend", "value", ...; NULL in a version to be saved: its algorithm's */
-	int version;  /* 0 before it is saved */
+	const char
+		*task;   /* "recommend", "value", ...; NULL in a version to be saved: its algorithm's */
+	int version; /* 0 before it is saved */
 	char *algorithm;
 	Jsonb *options; /* the algorithm's, complete */
 	Jsonb *

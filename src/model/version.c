@@ -63,11 +63,11 @@ raise_name_taken(const BmVersion *v, const char *task)
 	if (bm_read("SELECT task FROM behavmine.model WHERE name = $1", 1, &name) == 1)
 		other = bm_row_text(0, 1, CurrentMemoryContext);
 	if (other && strcmp(other, task) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-						errmsg("model \"%s\" is for another task", v->model),
-						errdetail("Its task is \"%s\", that of the new version is \"%s\".", other,
-								  task),
-						errhint("Choose another name for your model.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" is for another task", v->model),
+				 errdetail("Its task is \"%s\", that of the new version is \"%s\".", other, task),
+				 errhint("Choose another name for your model.")));
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					errmsg("model \"%s\" belongs to another role", v->model),
 					errhint("Choose another name for your model.")));

@@ -101,8 +101,9 @@ bm_customers_read(BmCustomers *out, const BmSales *s, const TimestampTz *until, 
 	char *sql = bm_sales_customers_sql(s, user ? user_condition(s, user) : "");
 
 	*out = (BmCustomers){.mem = mem};
-	sql = psprintf("SELECT purchases, first, last, total, first_amount, returned%s FROM (%s) AS c%s",
-				   users ? ", u::pg_catalog.text" : "", sql, users ? " ORDER BY c.u" : "");
+	sql =
+		psprintf("SELECT purchases, first, last, total, first_amount, returned%s FROM (%s) AS c%s",
+				 users ? ", u::pg_catalog.text" : "", sql, users ? " ORDER BY c.u" : "");
 	SPI_connect();
 	bm_scan(sql, 1, &type, &value, until ? " " : "n", customer_row, &r);
 	SPI_finish();

@@ -133,18 +133,20 @@ behav_delivery(PG_FUNCTION_ARGS)
 	s = bm_sales(bm_arg_text_or_null(fcinfo, 0), &columns, &sales, false);
 	SPI_connect();
 	/* lines of one customer at one instant are one order */
-	bm_scan(psprintf("SELECT r, h, pg_catalog.count(*) FROM (SELECT r, pg_catalog.date_trunc('hour', t AT "
-					 "TIME ZONE %s) AS h FROM (SELECT %s AS r, %s AS u, %s AS t FROM %s WHERE %s%s) AS a "
-					 "WHERE r IS NOT NULL AND ($1 IS NULL OR t OPERATOR(pg_catalog.>=) $1) AND ($2 IS NULL "
-					 "OR t OPERATOR(pg_catalog.<) $2) GROUP BY r, u, t) AS o GROUP BY r, h ORDER BY r "
-					 "COLLATE pg_catalog.\"C\", h",
-					 quote_literal_cstr(s->zone),
-					 region ? psprintf("%s::pg_catalog.text", quote_identifier(region))
-							: "'all'::pg_catalog.text",
-					 s->user, s->ts, s->source->relation, s->where,
-					 s->quantity ? psprintf(" AND coalesce(%s, 1) OPERATOR(pg_catalog.>) 0", s->quantity)
-								 : ""),
-			2, types, bounds, nulls, hour_row, &c);
+	bm_scan(
+		psprintf(
+			"SELECT r, h, pg_catalog.count(*) FROM (SELECT r, pg_catalog.date_trunc('hour', t AT "
+			"TIME ZONE %s) AS h FROM (SELECT %s AS r, %s AS u, %s AS t FROM %s WHERE %s%s) AS a "
+			"WHERE r IS NOT NULL AND ($1 IS NULL OR t OPERATOR(pg_catalog.>=) $1) AND ($2 IS NULL "
+			"OR t OPERATOR(pg_catalog.<) $2) GROUP BY r, u, t) AS o GROUP BY r, h ORDER BY r "
+			"COLLATE pg_catalog.\"C\", h",
+			quote_literal_cstr(s->zone),
+			region ? psprintf("%s::pg_catalog.text", quote_identifier(region))
+				   : "'all'::pg_catalog.text",
+			s->user, s->ts, s->source->relation, s->where,
+			s->quantity ? psprintf(" AND coalesce(%s, 1) OPERATOR(pg_catalog.>) 0", s->quantity)
+						: ""),
+		2, types, bounds, nulls, hour_row, &c);
 	SPI_finish();
 	if (c.n > 0)
 		bmc_rhythm_exposure(hours, c.first, c.last + USECS_PER_HOUR);

@@ -19,11 +19,11 @@ const BmOptionSpec bm_forecast_options[] = {
 	 "Periods of a season; 1: none; 0: 7 days, 52 weeks or 12 months."},
 	{"coverage", BM_OPT_FLOAT, offsetof(BmForecastSettings, coverage), "0.9", 0.01, 0.999, NULL,
 	 "Probability that the demand of a period lies between lower and upper."},
-	{"service_level", BM_OPT_FLOAT, offsetof(BmForecastSettings, service), "0.95", 0.01, 0.999, NULL,
-	 "Probability to serve all demand, in the cost of stock that methods are compared by."},
+	{"service_level", BM_OPT_FLOAT, offsetof(BmForecastSettings, service), "0.95", 0.01, 0.999,
+	 NULL, "Probability to serve all demand, in the cost of stock that methods are compared by."},
 	{"paths", BM_OPT_INT, offsetof(BmForecastSettings, paths), "1000", 20, 100000, NULL,
 	 "Simulated futures for intervals and stock."},
-	{"criterion", BM_OPT_ENUM, offsetof(BmForecastSettings, criterion), "error", 0, 0,
+	{"criterion", BM_OPT_ENUM, offsetof(BmForecastSettings, criterion), "both", 0, 0,
 	 "error|cost|both", "What methods are compared by: absolute error, cost of stock, or both."},
 	{"method", BM_OPT_TEXT, offsetof(BmForecastSettings, method), NULL, 0, 0, NULL,
 	 "Forecast all series by this method instead of choosing one for each."},
@@ -33,8 +33,8 @@ const BmOptionSpec bm_forecast_options[] = {
 	 "Of one piece in stock for one period (behav_reorder)."},
 	{"seed", BM_OPT_INT, offsetof(BmForecastSettings, seed), "0", 0, 2147483647, NULL,
 	 "Of the simulated futures."},
-	{"keep_versions", BM_OPT_INT, offsetof(BmForecastSettings, keep_versions), "2", 0, 1000000, NULL,
-	 "Newest versions to keep beside the deployed one (behav_fit_forecast)."},
+	{"keep_versions", BM_OPT_INT, offsetof(BmForecastSettings, keep_versions), "2", 0, 1000000,
+	 NULL, "Newest versions to keep beside the deployed one (behav_fit_forecast)."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 const char *
@@ -55,9 +55,10 @@ word_of(const char *word, const char *const *words, int n, const char *what)
 		if (strcmp(word, words[i]) == 0)
 			return i;
 	near = bm_nearest(word, words, n);
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown %s \"%s\"", what, word),
-					near ? errhint("Did you mean \"%s\"?", near)
-						 : errhint("The page doc/stock.md lists them.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown %s \"%s\"", what, word),
+			 near ? errhint("Did you mean \"%s\"?", near)
+				  : errhint("The page doc/stock.md lists them.")));
 	return 0;
 }
 
@@ -77,18 +78,18 @@ set_options(BmForecasts *out, int horizon, double lead_days, double service)
 {
 	const BmForecastSettings *s = &out->settings;
 
-	out->options = (BmForecastOptions){
-		.horizon = horizon,
-		.season = s->season ? s->season : bm_series_season(out->series.period),
-		.coverage = s->coverage,
-		.service = service > 0 ? service : s->service,
-		.lead = lead_days / bm_series_days(out->series.period),
-		.paths = s->paths,
-		.methods = s->method ? 1u << word_of(s->method, bmc_demand_method_names,
-											 BM_DEMAND_METHODS, "method")
-							 : (1u << BM_DEMAND_METHODS) - 1,
-		.criterion = (BmCriterion) s->criterion,
-		.seed = (uint64) s->seed};
+	out->options =
+		(BmForecastOptions){.horizon = horizon,
+							.season = s->season ? s->season : bm_series_season(out->series.period),
+							.coverage = s->coverage,
+							.service = service > 0 ? service : s->service,
+							.lead = lead_days / bm_series_days(out->series.period),
+							.paths = s->paths,
+							.methods = s->method ? 1u << word_of(s->method, bmc_demand_method_names,
+																 BM_DEMAND_METHODS, "method")
+												 : (1u << BM_DEMAND_METHODS) - 1,
+							.criterion = (BmCriterion) s->criterion,
+							.seed = (uint64) s->seed};
 	if (out->options.lead > BM_MAX_HORIZON)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the time to cover is longer than %d periods", BM_MAX_HORIZON),

@@ -37,7 +37,7 @@ typedef struct BmForecasts
 	BmSeriesOptions series_options;
 	BmForecastSettings settings;
 	BmForecastOptions options;
-	char *by; /* column, or NULL */
+	char *by;                  /* column, or NULL */
 	BmForecast *f;             /* (n) */
 	double *mean, *low, *high; /* (n, horizon) */
 } BmForecasts;

@@ -58,7 +58,8 @@ collect(Saved *s)
 		const char *name = bm_forecast_name(f, i);
 		uint32_t code;
 
-		bm_check(bmc_dict_put_bytes(&s->series, name, strlen(name), &code), "save the forecasts", NULL);
+		bm_check(bmc_dict_put_bytes(&s->series, name, strlen(name), &code), "save the forecasts",
+				 NULL);
 		column[i] = f->f[i].error.mase;
 		if (isfinite(column[i]) && isfinite(f->f[i].naive.mase))
 		{
@@ -219,8 +220,9 @@ behav_forecast_table(PG_FUNCTION_ARGS)
 	bm_srf_begin(fcinfo);
 	bm_mem_init(&mem, context);
 	if (name == NULL)
-		name = bm_only_model(FORECAST_TASK, "SELECT * FROM behav_fit_forecast('my_forecast', source => "
-											"'my_source')");
+		name = bm_only_model(FORECAST_TASK,
+							 "SELECT * FROM behav_fit_forecast('my_forecast', source => "
+							 "'my_source')");
 	v = bm_version_load(name, 0);
 	if (strcmp(v->task, FORECAST_TASK) != 0)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -244,9 +246,9 @@ behav_forecast_table(PG_FUNCTION_ARGS)
 			Datum values[9];
 			bool nulls[9] = {false};
 
-			values[0] = PointerGetDatum(cstring_to_text_with_len(
-				keys.view.blob + keys.view.offset[i],
-				(int) (keys.view.offset[i + 1] - keys.view.offset[i])));
+			values[0] = PointerGetDatum(
+				cstring_to_text_with_len(keys.view.blob + keys.view.offset[i],
+										 (int) (keys.view.offset[i + 1] - keys.view.offset[i])));
 			values[1] = TimestampTzGetDatum(bm_series_instant(&s, s.last + 1 + (int64) h));
 			values[2] = Int32GetDatum((int32) h + 1);
 			set_stored(values, nulls, 3, ((const float *) mean->data)[at]);

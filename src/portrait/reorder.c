@@ -59,9 +59,10 @@ behav_reorder(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"lead_time\" must not be null")));
 	if (!(level >= 0.01 && level <= 0.999))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"service_level\" must be between 0.01 and 0.999"),
-						errdetail("It is %g; 0.95 serves all demand in 95 of 100 lead times.", level)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"service_level\" must be between 0.01 and 0.999"),
+				 errdetail("It is %g; 0.95 serves all demand in 95 of 100 lead times.", level)));
 	days = days_argument(fcinfo, 0, "lead_time");
 	if (!PG_ARGISNULL(5))
 		days += days_argument(fcinfo, 5, "review");

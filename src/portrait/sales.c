@@ -89,8 +89,8 @@ bm_sales_instant(const BmSales *s, double day)
 
 	if (s->options.period == BM_PURCHASE_INSTANT)
 		return local;
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, bm_text_datum(s->zone),
-												   TimestampGetDatum(local)));
+	return DatumGetTimestampTz(
+		DirectFunctionCall2(timestamp_zone, bm_text_datum(s->zone), TimestampGetDatum(local)));
 }
 
 double
@@ -109,11 +109,12 @@ bm_sales_day(const BmSales *s, TimestampTz t)
 static void
 no_purchases(const BmSource *source, const char *names)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("source \"%s\" has no purchases", source->name),
-					errdetail("Its behaviours are %s.", names[0] ? names : "none: it has no rows"),
-					errhint("Say which of them are: register it again with behav_source(..., options "
-							"=> '{\"purchase_events\": [\"order\"]}').")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("source \"%s\" has no purchases", source->name),
+			 errdetail("Its behaviours are %s.", names[0] ? names : "none: it has no rows"),
+			 errhint("Say which of them are: register it again with behav_source(..., options "
+					 "=> '{\"purchase_events\": [\"order\"]}').")));
 }
 
 /* A condition that the row's behaviour is a purchase. SPI is not connected. */
@@ -176,8 +177,9 @@ row_condition(const BmSales *s, bool needs_user)
 		appendStringInfo(&sql, " AND %s OPERATOR(pg_catalog.<=) %s::pg_catalog.timestamptz", s->ts,
 						 quote_literal_cstr(source->options.max_time));
 	else
-		appendStringInfo(&sql, " AND %s OPERATOR(pg_catalog.<=) (pg_catalog.now() "
-							   "OPERATOR(pg_catalog.+) '1 day'::pg_catalog.interval)",
+		appendStringInfo(&sql,
+						 " AND %s OPERATOR(pg_catalog.<=) (pg_catalog.now() "
+						 "OPERATOR(pg_catalog.+) '1 day'::pg_catalog.interval)",
 						 s->ts);
 	if (needs_user && source->user_int)
 		appendStringInfo(&sql, " AND %s IS NOT NULL", s->user);
@@ -195,11 +197,11 @@ source_of_table(const BmSalesColumns *c, bool needs_user)
 	BmSource *s = palloc0(sizeof(BmSource));
 
 	if ((needs_user && !c->user_id) || !c->ts)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must not be null with \"data\"",
-							   c->ts ? "user_id" : "ts"),
-						errhint("Name the columns: data => 'sales', %sts => 'at', value => 'amount'.",
-								needs_user ? "user_id => 'customer', " : "")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must not be null with \"data\"", c->ts ? "user_id" : "ts"),
+				 errhint("Name the columns: data => 'sales', %sts => 'at', value => 'amount'.",
+						 needs_user ? "user_id => 'customer', " : "")));
 	s->relid = c->relation;
 	s->relation = bm_relation_name(c->relation);
 	s->name = s->relation;
@@ -253,7 +255,6 @@ bm_sales_customers_sql(const BmSales *s, const char *of)
 					  "'2000-01-01'::pg_catalog.timestamp) OPERATOR(pg_catalog./) 86400";
 	bool instant = s->options.period == BM_PURCHASE_INSTANT;
 
-
 	if (instant)
 		at = psprintf("((%s) AT TIME ZONE 'UTC')", s->ts);
 	else
@@ -275,7 +276,10 @@ bm_sales_customers_sql(const BmSales *s, const char *of)
 		" GROUP BY u, k) AS p GROUP BY u"
 		" HAVING pg_catalog.count(*) FILTER (WHERE bought) OPERATOR(pg_catalog.>) 0",
 		s->user, psprintf(day, at), s->amount ? s->amount : "NULL::pg_catalog.float8",
-		s->source->relation, s->amount ? "a" : s->quantity ? "q" : "NULL::pg_catalog.float8",
+		s->source->relation,
+		s->amount     ? "a"
+		: s->quantity ? "q"
+					  : "NULL::pg_catalog.float8",
 		s->amount == NULL && s->quantity ? psprintf(", %s AS q", s->quantity) : "", s->where, s->ts,
 		of);
 }

@@ -111,10 +111,10 @@ static void
 fill(Reader *r, int64 until)
 {
 	if (until - r->next > MOST_PERIODS)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a series has too many periods"),
-						errdetail("It spans more than %d.", MOST_PERIODS),
-						errhint("Look at longer periods, or leave out rows of impossible times.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a series has too many periods"),
+				 errdetail("It spans more than %d.", MOST_PERIODS),
+				 errhint("Look at longer periods, or leave out rows of impossible times.")));
 	while (r->next < until)
 	{
 		append(r->out, 0.0);
@@ -192,11 +192,12 @@ one_number(const char *sql, const TimestampTz *until, int64 *number)
 static void
 no_demand(const BmSales *s)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("%s has no demand in a finished period", bm_sales_name(s)),
-					errdetail("The period of the newest row, or of \"until\", counts as unfinished; rows "
-							  "that are no purchases, and returns, are no demand."),
-					errhint("Give until => the end of what is known, or shorter periods.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("%s has no demand in a finished period", bm_sales_name(s)),
+			 errdetail("The period of the newest row, or of \"until\", counts as unfinished; rows "
+					   "that are no purchases, and returns, are no demand."),
+			 errhint("Give until => the end of what is known, or shorter periods.")));
 }
 
 void
@@ -213,10 +214,11 @@ bm_series_read(BmSeries *out, const BmSales *s, const char *by, BmSeriesPeriod p
 
 	*out = (BmSeries){.mem = mem, .sales = s, .period = period};
 	SPI_connect();
-	known = until ? one_number(psprintf("SELECT %s", period_expr(s, period, "$1")), until, &unfinished)
-				  : one_number(psprintf("SELECT pg_catalog.max(%s) FROM %s WHERE %s", number,
-										s->source->relation, s->where),
-							   until, &unfinished);
+	known =
+		until ? one_number(psprintf("SELECT %s", period_expr(s, period, "$1")), until, &unfinished)
+			  : one_number(psprintf("SELECT pg_catalog.max(%s) FROM %s WHERE %s", number,
+									s->source->relation, s->where),
+						   until, &unfinished);
 	out->last = unfinished - 1;
 	if (known && options->start == 1)
 		(void) one_number(psprintf("SELECT pg_catalog.min(%s) FROM %s WHERE %s", number,
@@ -224,15 +226,17 @@ bm_series_read(BmSeries *out, const BmSales *s, const char *by, BmSeriesPeriod p
 						  until, &r.first_of_all);
 	last = Int64GetDatum(out->last);
 	if (known)
-		bm_scan(psprintf("SELECT s, k, pg_catalog.sum(q) FROM (SELECT s, k, q FROM (SELECT %s AS s, %s AS "
-						 "k, %s AS q FROM %s WHERE %s) AS d WHERE s IS NOT NULL AND k "
-						 "OPERATOR(pg_catalog.<=) $1%s) AS e GROUP BY s, k ORDER BY s COLLATE "
-						 "pg_catalog.\"C\", k",
-						 by ? psprintf("%s::pg_catalog.text", quote_identifier(by))
-							: "'all'::pg_catalog.text",
-						 number, q, s->source->relation, s->where,
-						 options->returns == 0 ? " AND q OPERATOR(pg_catalog.>) 0" : ""),
-				1, &type, &last, NULL, series_row, &r);
+		bm_scan(
+			psprintf(
+				"SELECT s, k, pg_catalog.sum(q) FROM (SELECT s, k, q FROM (SELECT %s AS s, %s AS "
+				"k, %s AS q FROM %s WHERE %s) AS d WHERE s IS NOT NULL AND k "
+				"OPERATOR(pg_catalog.<=) $1%s) AS e GROUP BY s, k ORDER BY s COLLATE "
+				"pg_catalog.\"C\", k",
+				by ? psprintf("%s::pg_catalog.text", quote_identifier(by))
+				   : "'all'::pg_catalog.text",
+				number, q, s->source->relation, s->where,
+				options->returns == 0 ? " AND q OPERATOR(pg_catalog.>) 0" : ""),
+			1, &type, &last, NULL, series_row, &r);
 	SPI_finish();
 	if (out->n == 0)
 		no_demand(s);

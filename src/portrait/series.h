@@ -34,9 +34,9 @@ typedef struct BmSeries
 	const BmSales *sales;
 	BmSeriesPeriod period;
 	size_t n, capacity;
-	size_t *start;      /* (n + 1) */
-	size_t *name;       /* (n) offsets into text */
-	double *y;          /* (start[n]) */
+	size_t *start; /* (n + 1) */
+	size_t *name;  /* (n) offsets into text */
+	double *y;     /* (start[n]) */
 	size_t y_capacity;
 	char *text;
 	size_t text_used, text_capacity;

@@ -21,9 +21,9 @@
 typedef struct Call
 {
 	BmValueModel *model;
-	double horizon;          /* units of the model */
-	double delta;            /* continuous discount a unit */
-	double early, late;      /* probabilities */
+	double horizon;     /* units of the model */
+	double delta;       /* continuous discount a unit */
+	double early, late; /* probabilities */
 	bool has_at;
 	TimestampTz at;
 	BmCustomers customers;
@@ -75,8 +75,8 @@ set_date(Datum *values, bool *nulls, int i, const Call *c, double end, double un
 	double days = units * c->model->unit_days;
 
 	nulls[i] = !(days < FAR_DAYS);
-	values[i] = nulls[i] ? (Datum) 0
-						 : TimestampTzGetDatum(bm_sales_instant(c->model->sales, end + days));
+	values[i] =
+		nulls[i] ? (Datum) 0 : TimestampTzGetDatum(bm_sales_instant(c->model->sales, end + days));
 }
 
 static void

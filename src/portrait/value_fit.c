@@ -65,13 +65,15 @@ word_of(const char *word, const char *const *words, int n, const char *argument)
 static void
 no_repeaters(const Call *c)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("no customer of %s bought twice", bm_sales_name(c->sales)),
-					errdetail("It has %zu customers with one purchase each. Without a second one neither the "
-							  "rate of purchases nor the chance to leave can be identified.",
-							  c->customers.n),
-					errhint("Look at a longer time; or at a finer \"period\", if customers buy twice "
-							"on one day.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATA_EXCEPTION),
+		 errmsg("no customer of %s bought twice", bm_sales_name(c->sales)),
+		 errdetail("It has %zu customers with one purchase each. Without a second one neither the "
+				   "rate of purchases nor the chance to leave can be identified.",
+				   c->customers.n),
+		 errhint("Look at a longer time; or at a finer \"period\", if customers buy twice "
+				 "on one day.")));
 }
 
 /* Empty rows for n customers. */
@@ -125,10 +127,12 @@ fit_purchases(Call *c)
 			 "fit customers", NULL);
 	free_rows(c, &rows);
 	if (!c->buy.converged)
-		appendStringInfoString(&c->note, "The likelihood has no inner maximum: this is its best point. ");
+		appendStringInfoString(&c->note,
+							   "The likelihood has no inner maximum: this is its best point. ");
 	else if (!c->buy.identified)
-		appendStringInfoString(&c->note, "Some parameters can hardly be told from these customers: see "
-										 "their standard errors. ");
+		appendStringInfoString(&c->note,
+							   "Some parameters can hardly be told from these customers: see "
+							   "their standard errors. ");
 }
 
 /* Correlation of x and tx of rows. */
@@ -185,14 +189,16 @@ fit_spend(Call *c)
 	}
 	free_rows(c, &rows);
 	if (!c->has_spend)
-		appendStringInfo(&c->note, "Amounts are not fitted: %zu customers have repeat purchases of "
-								   "different amounts above zero. ",
+		appendStringInfo(&c->note,
+						 "Amounts are not fitted: %zu customers have repeat purchases of "
+						 "different amounts above zero. ",
 						 c->spenders);
 	else if (!c->spend.identified)
 		appendStringInfoString(&c->note, "The model of amounts is hardly identified. ");
 	if (c->has_spend && fabs(c->correlation) > HIGH_CORRELATION)
-		appendStringInfo(&c->note, "The amount goes with the number of purchases (correlation %.2f), "
-								   "which Gamma-Gamma takes for independent. ",
+		appendStringInfo(&c->note,
+						 "The amount goes with the number of purchases (correlation %.2f), "
+						 "which Gamma-Gamma takes for independent. ",
 						 c->correlation);
 }
 
@@ -241,7 +247,8 @@ metrics_of(const Call *c)
 	{
 		appendStringInfoString(&s, ",\"spend\":{");
 		append_estimate(&s, &c->spend, bm_spend_parameter_names, BM_SPEND_PARAMETERS);
-		appendStringInfo(&s, ",\"customers\":%zu,\"correlation\":%.4f}", c->spenders, c->correlation);
+		appendStringInfo(&s, ",\"customers\":%zu,\"correlation\":%.4f}", c->spenders,
+						 c->correlation);
 	}
 	appendStringInfoChar(&s, '}');
 	return jsonb_of(s.data);
@@ -292,8 +299,9 @@ save(Call *c)
 	if (deploy)
 		bm_deploy(v->model_id, v->version);
 	else if (c->rule == 1)
-		appendStringInfoString(&c->note, "It is not deployed: SELECT behav_deploy(...) does it all the "
-										 "same. ");
+		appendStringInfoString(&c->note,
+							   "It is not deployed: SELECT behav_deploy(...) does it all the "
+							   "same. ");
 	bm_version_prune(v->model_id, c->options.keep_versions);
 	return deploy;
 }

@@ -158,8 +158,7 @@ stored_sales(const BmVersion *v)
 		return bm_sales(v->source, &columns, &options, true);
 	if (relation == NULL)
 		bm_version_damaged(v, NULL, "it names no relation");
-	columns.relation =
-		DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(relation)));
+	columns.relation = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(relation)));
 	columns.user_id = bm_json_text(v->encoder, "user_id");
 	columns.ts = bm_json_text(v->encoder, "ts");
 	columns.value = bm_json_text(v->encoder, "value");

@@ -7,8 +7,9 @@
 #include "core/stat/buyer.h"
 #include "core/stat/special.h"
 
-static const double truth[BM_BUY_MODELS][4] = {
-	{.24259, 4.41353, .79289, 2.42575}, {.52484, 6.18299, .89136, 1.61400}, {.5533, 10.578, .6061, 11.669}};
+static const double truth[BM_BUY_MODELS][4] = {{.24259, 4.41353, .79289, 2.42575},
+											   {.52484, 6.18299, .89136, 1.61400},
+											   {.5533, 10.578, .6061, 11.669}};
 static const char *const names[BM_BUY_MODELS] = {"BG/NBD", "MBG/NBD", "Pareto/NBD"};
 
 static void
@@ -307,7 +308,8 @@ test_edges(void)
 	BmEstimate e;
 
 	CASE("removable poles, heavy customers, discounts, nothing to learn");
-	CHECK_NEAR(bmc_buy_expected(BM_BG_NBD, pole, &c, 10), bmc_buy_expected(BM_BG_NBD, near, &c, 10), 1e-3);
+	CHECK_NEAR(bmc_buy_expected(BM_BG_NBD, pole, &c, 10), bmc_buy_expected(BM_BG_NBD, near, &c, 10),
+			   1e-3);
 	CHECK_NEAR(bmc_buy_expected(BM_PARETO_NBD, pole, &c, 10),
 			   bmc_buy_expected(BM_PARETO_NBD, near, &c, 10), 1e-3);
 	CHECK(isfinite(bmc_buy_expected(BM_BG_NBD, low, &new, 10))); /* a + b - 1 is 0 */

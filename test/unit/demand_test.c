@@ -122,7 +122,8 @@ static const BmForecastOptions plain = {.horizon = 4,
 										.seed = 1};
 
 static BmForecast
-forecast(const double *y, size_t n, const BmForecastOptions *o, double *mean, double *low, double *high)
+forecast(const double *y, size_t n, const BmForecastOptions *o, double *mean, double *low,
+		 double *high)
 {
 	void *scratch = malloc(bmc_forecast_size(o, n));
 	BmForecast f;

@@ -2,8 +2,9 @@
  * buyer.c
  *		Likelihoods of the models of customers, with their gradients, and the fits.
  *
- * Rows are in order of x, so what depends on x only (gamma functions) is computed once for a run of equal
- * x; what is left for a row are two logarithms and an exponential.
+ * Rows are in order of x, and of T where x is equal, so gamma functions are computed once for a run of equal
+ * x and the logarithm of T once for a run of equal T; sums of logarithms are logarithms of products. What is
+ * left for a row are one logarithm and one exponential.
  *
  * The likelihood of Pareto/NBD is usually written as the difference of two hypergeometric functions, which
  * cancels. Here it is the integral that they come from, of a positive function, over pieces in which the
@@ -29,14 +30,14 @@ bits(double v)
 	return u;
 }
 
-/* x in the upper 24 bits, below them a hash of the row: equal rows come together. */
+/* x in the upper 24 bits, then hashes of T and of tx: equal rows come together, and so do equal T. */
 static uint64_t
 row_key(const BmBuyers *rows, size_t i)
 {
 	uint64_t x = rows->x[i] < 0xffffff ? (uint64_t) rows->x[i] : 0xffffff;
-	uint64_t h = bmc_mix64(bits(rows->tx[i]) ^ bmc_mix64(rows->T ? bits(rows->T[i]) : 0));
+	uint64_t T = rows->T ? bmc_mix64(bits(rows->T[i])) >> 48 : 0;
 
-	return x << 40 | h >> 24;
+	return x << 40 | T << 24 | bmc_mix64(bits(rows->tx[i])) >> 40;
 }
 
 static bool
@@ -97,6 +98,36 @@ bmc_buyers_merge(BmBuyers *rows, BmMem *mem)
 	return status;
 }
 
+/* ---- sums of logarithms ---- */
+
+/* The sum of w ln v over many v: as one logarithm of their product where the weight is 1. */
+typedef struct LogSum
+{
+	double product, sum;
+} LogSum;
+
+static inline void
+add_log(LogSum *s, double w, double v)
+{
+	if (w != 1.0 || !(v > 1e-100 && v < 1e100))
+	{
+		s->sum += w * log(v);
+		return;
+	}
+	s->product *= v;
+	if (s->product > 1e150 || s->product < 1e-150)
+	{
+		s->sum += log(s->product);
+		s->product = 1.0;
+	}
+}
+
+static double
+log_sum(const LogSum *s)
+{
+	return s->sum + log(s->product);
+}
+
 /* ---- BG/NBD and MBG/NBD ---- */
 
 /*
@@ -107,14 +138,15 @@ static void
 beta_geometric(double *sum, const BmBuyers *rows, const double *p, size_t first, size_t last,
 			   size_t stride, double shift)
 {
-	double r = p[0], alpha = p[1], a = p[2], b = p[3], x = -1.0;
+	double r = p[0], alpha = p[1], a = p[2], b = p[3], x = -1.0, T = -1.0, lnT = 0.0;
 	double psi_r = bmc_digamma(r), psi_b = bmc_digamma(b), psi_ab = bmc_digamma(a + b);
 	double at_r = bmc_lgamma(r), at_b = bmc_lgamma(b), at_ab = bmc_lgamma(a + b);
-	double constant = 0.0, gone = 0.0, dr = 0.0, da = 0.0, db = 0.0;
+	double constant = 0.0, ln_gone = 0.0, dr = 0.0, da = 0.0, db = 0.0;
+	LogSum logs = {1.0, 0.0};
 
 	for (size_t i = first; i < last; i += stride)
 	{
-		double w = rows->w[i], lnT = log(alpha + rows->T[i]), u, l, pu = 1.0, pv = 0.0, lnt = 0.0;
+		double w = rows->w[i], pu = 1.0, pv = 0.0, lnt = 0.0, top;
 
 		if (rows->x[i] != x)
 		{
@@ -126,27 +158,33 @@ beta_geometric(double *sum, const BmBuyers *rows, const double *p, size_t first,
 			dr = bmc_digamma(r + x) - psi_r + log(alpha);
 			da = psi_ab - bmc_digamma(a + b + n);
 			db = bmc_digamma(b + n) - psi_b + da;
-			gone = n > 0 ? log(a) - log(b + n - 1.0) : -INFINITY;
+			ln_gone = n > 0 ? log(a) - log(b + n - 1.0) : -INFINITY;
 		}
-		l = u = -(r + x) * lnT;
+		if (rows->T[i] != T)
+		{
+			T = rows->T[i];
+			lnT = log(alpha + T);
+		}
+		top = -(r + x) * lnT;
 		if (x + shift > 0)
 		{
 			double v, over;
 
 			lnt = log(alpha + rows->tx[i]);
-			v = gone - (r + x) * lnt;
-			over = exp(-fabs(u - v));
-			pu = u > v ? 1.0 / (1.0 + over) : over / (1.0 + over);
-			pv = 1.0 - pu;
-			l = (u > v ? u : v) + log1p(over);
+			v = ln_gone - (r + x) * lnt;
+			over = exp(-fabs(top - v));
+			pv = (v > top ? 1.0 : over) / (1.0 + over);
+			pu = 1.0 - pv;
+			top = v > top ? v : top;
+			add_log(&logs, w, 1.0 + over);
 		}
-		sum[0] += w * (constant + l);
+		sum[0] += w * (constant + top);
 		sum[1] += w * (dr - pu * lnT - pv * lnt);
-		sum[2] += w * (r / alpha -
-					   (r + x) * (pu / (alpha + rows->T[i]) + pv / (alpha + rows->tx[i])));
+		sum[2] += w * (r / alpha - (r + x) * (pu / (alpha + T) + pv / (alpha + rows->tx[i])));
 		sum[3] += w * (da + pv / a);
 		sum[4] += w * (db - (pv > 0 ? pv / (b + x + shift - 1.0) : 0.0));
 	}
+	sum[0] += log_sum(&logs);
 }
 
 static void
@@ -167,7 +205,8 @@ mbg_nbd(double *sum, const void *rows, const double *p, size_t first, size_t las
 typedef struct Gone
 {
 	double log_scale; /* every field below is to be multiplied by its exponential */
-	double sum, lna, lnb, over_a, over_b; /* of f, f ln(alpha+t), f ln(beta+t), f/(alpha+t), f/(beta+t) */
+	double sum, lna, lnb, over_a,
+		over_b; /* of f, f ln(alpha+t), f ln(beta+t), f/(alpha+t), f/(beta+t) */
 } Gone;
 
 static Gone
@@ -251,33 +290,53 @@ const BmLikelihoodFn bmc_buy_likelihood[BM_BUY_MODELS] = {bg_nbd, mbg_nbd, paret
 
 /* ---- Gamma-Gamma ---- */
 
+/* What a run of customers with equal x adds, beyond what each of them does. */
+typedef struct SpendRun
+{
+	double w, lnm; /* sums of the weights, of w ln m */
+	double over;   /* of w / (x m + v) */
+	LogSum both;   /* of w ln (x m + v) */
+} SpendRun;
+
+static void
+add_spend_run(double *sum, const SpendRun *run, double x, const double *p)
+{
+	double px = p[0] * x, q = p[1], v = p[2], both = log_sum(&run->both);
+	double psi = bmc_digamma(px + q), w = run->w;
+
+	sum[0] += w * (bmc_lgamma(px + q) - bmc_lgamma(px) - bmc_lgamma(q) + q * log(v) + px * log(x)) +
+			  (px - 1.0) * run->lnm - (px + q) * both;
+	sum[1] += x * (w * (psi - bmc_digamma(px) + log(x)) + run->lnm - both);
+	sum[2] += w * (psi - bmc_digamma(q) + log(v)) - both;
+	sum[3] += w * q / v - (px + q) * run->over;
+}
+
 void
 bmc_spend_likelihood(double *sum, const void *arg, const double *p, size_t first, size_t last,
 					 size_t stride)
 {
 	const BmBuyers *rows = arg;
-	double shape = p[0], q = p[1], v = p[2], x = -1.0;
-	double at_q = bmc_lgamma(q), psi_q = bmc_digamma(q), constant = 0.0, dp = 0.0, dq = 0.0;
+	SpendRun run = {.both = {1.0, 0.0}};
+	double x = first < last ? rows->x[first] : 0.0;
 
 	for (size_t i = first; i < last; i += stride)
 	{
-		double w = rows->w[i], m = rows->tx[i], lnm = log(m), both;
+		double w = rows->w[i], m = rows->tx[i], both;
 
 		if (rows->x[i] != x)
 		{
-			double px = shape * rows->x[i], psi = bmc_digamma(px + q);
-
+			add_spend_run(sum, &run, x, p);
+			run = (SpendRun){.both = {1.0, 0.0}};
 			x = rows->x[i];
-			constant = bmc_lgamma(px + q) - bmc_lgamma(px) - at_q + q * log(v) + px * log(x);
-			dp = x * (psi - bmc_digamma(px) + log(x));
-			dq = psi - psi_q + log(v);
 		}
-		both = log(x * m + v);
-		sum[0] += w * (constant + (shape * x - 1.0) * lnm - (shape * x + q) * both);
-		sum[1] += w * (dp + x * (lnm - both));
-		sum[2] += w * (dq - both);
-		sum[3] += w * (q / v - (shape * x + q) / (x * m + v));
+		both = x * m + p[2];
+		run.w += w;
+		run.lnm += w * (rows->T ? rows->T[i] : log(m));
+		run.over += w / both;
+		add_log(&run.both, w, both);
 	}
+	if (run.w > 0)
+		add_spend_run(sum, &run, x, p);
 }
 
 double
@@ -290,7 +349,8 @@ bmc_spend_mean(const double *p, double x, double m)
 
 /* ---- fits ---- */
 
-#define SHAPE 12.0 /* e^12: customers as good as all alike; beyond, differences of ln Gamma lose their digits */
+#define SHAPE                                                                                      \
+	12.0 /* e^12: customers as good as all alike; beyond, differences of ln Gamma lose their digits */
 #define SCALE 25.0 /* of time or money: in any unit */
 
 /* The largest T and the mean rate of repeat purchases; what the starts are made of. */
@@ -329,15 +389,15 @@ bmc_buy_fit(BmEstimate *out, BmBuyModel model, const BmBuyers *rows, BmPool *poo
 		return BM_EINVAL;
 	if (model == BM_PARETO_NBD)
 	{
-		const double start[] = {1.0, 1.0 / rate, 1.0, longest,       0.3, 0.3 / rate,
+		const double start[] = {1.0, 1.0 / rate,  1.0, longest,     0.3, 0.3 / rate,
 								0.5, longest / 3, 0.5, 0.25 / rate, 0.3, longest / 10};
 
 		return bmc_maximise(out, &l, start, 3);
 	}
 	else
 	{
-		const double start[] = {1.0, 0.5 / rate, 1.0, 3.0, 0.3, 0.15 / rate, 0.8, 2.5,
-								2.0, 2.0 / rate, 0.3, 5.0};
+		const double start[] = {1.0, 0.5 / rate, 1.0, 3.0,        0.3, 0.15 / rate,
+								0.8, 2.5,        2.0, 2.0 / rate, 0.3, 5.0};
 
 		return bmc_maximise(out, &l, start, 3);
 	}
@@ -346,8 +406,9 @@ bmc_buy_fit(BmEstimate *out, BmBuyModel model, const BmBuyers *rows, BmPool *poo
 BmStatus
 bmc_spend_fit(BmEstimate *out, const BmBuyers *rows, BmPool *pool, BmMem *mem, const BmStop *stop)
 {
+	BmBuyers with = *rows; /* T: ln of the mean amount */
 	BmLikelihood l = {.fn = bmc_spend_likelihood,
-					  .rows = rows,
+					  .rows = &with,
 					  .n = rows->n,
 					  .weight = rows->customers,
 					  .d = BM_SPEND_PARAMETERS,
@@ -356,14 +417,23 @@ bmc_spend_fit(BmEstimate *out, const BmBuyers *rows, BmPool *pool, BmMem *mem, c
 					  .mem = mem,
 					  .stop = stop};
 	double mean = 0.0;
+	BmStatus status;
 
 	if (rows->n < 2)
 		return BM_EINVAL;
+	with.T = bmc_alloc(mem, rows->n, sizeof(double));
+	if (!with.T)
+		return BM_ENOMEM;
 	for (size_t i = 0; i < rows->n; i++)
+	{
+		with.T[i] = log(rows->tx[i]);
 		mean += rows->w[i] * rows->tx[i] / rows->customers;
+	}
 	{
 		const double start[] = {6.0, 4.0, mean / 2, 1.0, 2.0, mean, 20.0, 10.0, mean / 2};
 
-		return bmc_maximise(out, &l, start, 3);
+		status = bmc_maximise(out, &l, start, 3);
 	}
+	bmc_free(mem, with.T);
+	return status;
 }

@@ -43,7 +43,7 @@ typedef struct BmBuyers
 
 /*
  * Merge equal rows and put them in order of x, in place. In spends, tx is the mean amount of a
- * purchase and T is not used (NULL).
+ * purchase and T is NULL, or its logarithm.
  */
 extern BmStatus bmc_buyers_merge(BmBuyers *rows, BmMem *mem);
 

@@ -13,9 +13,9 @@
 
 #include "core/stat/special.h"
 
-#define PARTS 24      /* of a discounted horizon */
-#define LARGE 30.0    /* for a, and for a+b-1-r on either side of 0 */
-#define AT_POLE 1e-5  /* a and s = 1 are removable poles: the mean of both sides is right to 1e-10 */
+#define PARTS 24     /* of a discounted horizon */
+#define LARGE 30.0   /* for a, and for a+b-1-r on either side of 0 */
+#define AT_POLE 1e-5 /* a and s = 1 are removable poles: the mean of both sides is right to 1e-10 */
 
 /* ln(P(gone) / P(alive)) for the beta models. */
 static double
@@ -25,15 +25,13 @@ log_odds_gone(BmBuyModel model, const double *p, const BmBuyer *b)
 
 	if (n <= 0)
 		return -INFINITY;
-	return log(p[2]) - log(p[3] + n - 1.0) +
-		   (p[0] + b->x) * (log(p[1] + b->T) - log(p[1] + b->tx));
+	return log(p[2]) - log(p[3] + n - 1.0) + (p[0] + b->x) * (log(p[1] + b->T) - log(p[1] + b->tx));
 }
 
 double
 bmc_buy_alive(BmBuyModel model, const double *p, const BmBuyer *b)
 {
-	double odds =
-		model == BM_PARETO_NBD ? bmc_pareto_log_odds(p, b) : log_odds_gone(model, p, b);
+	double odds = model == BM_PARETO_NBD ? bmc_pareto_log_odds(p, b) : log_odds_gone(model, p, b);
 
 	return 1.0 / (1.0 + exp(odds));
 }

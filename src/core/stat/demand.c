@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#define FREQUENT 1.32 /* mean interval, and squared variation, of Syntetos, Boylan and Croston 2005 */
+#define FREQUENT                                                                                   \
+	1.32 /* mean interval, and squared variation, of Syntetos, Boylan and Croston 2005 */
 #define EVEN 0.49
 
 const char *const bmc_demand_class_names[BM_DEMAND_CLASSES] = {"none", "smooth", "intermittent",

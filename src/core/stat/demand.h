@@ -71,7 +71,7 @@ typedef struct BmDemandState
 	double level, trend;
 	double size, interval, chance; /* z, p, pi of the intermittent methods */
 	double since;                  /* q: periods since the last demand */
-	double ring[BM_MAX_SEASON];    /* last season's demands, or seasonal parts; at period mod season */
+	double ring[BM_MAX_SEASON]; /* last season's demands, or seasonal parts; at period mod season */
 } BmDemandState;
 
 /*

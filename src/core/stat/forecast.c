@@ -17,20 +17,20 @@
 
 #include "core/num/mem.h"
 
-#define FEW 6        /* periods that a choice needs at least */
-#define TEST_PART 4  /* the origins are the last fourth of the periods */
-#define SURE 2.0     /* standard errors by which a method has to be better than the mean */
-#define WARM_UP 3    /* errors of the first periods tell about the beginning, not about the weights */
+#define FEW 6       /* periods that a choice needs at least */
+#define TEST_PART 4 /* the origins are the last fourth of the periods */
+#define SURE 2.0    /* standard errors by which a method has to be better than the mean */
+#define WARM_UP 3 /* errors of the first periods tell about the beginning, not about the weights */
 
 typedef struct Scratch
 {
-	double *residual;                    /* (n) */
-	double *sorted;                      /* (2 n) */
-	double *size;                        /* (n) demands above 0 */
-	double *error, *cost;                /* (n) by origin, of the method looked at */
-	double *mean_error, *mean_cost;      /* (n) of the mean */
-	double *path;                        /* (paths, steps) */
-	double *column;                      /* (paths) */
+	double *residual;               /* (n) */
+	double *sorted;                 /* (2 n) */
+	double *size;                   /* (n) demands above 0 */
+	double *error, *cost;           /* (n) by origin, of the method looked at */
+	double *mean_error, *mean_cost; /* (n) of the mean */
+	double *path;                   /* (paths, steps) */
+	double *column;                 /* (paths) */
 	size_t nsizes;
 } Scratch;
 
@@ -267,7 +267,8 @@ next_values(double *v, const BmDemandState *s, const double *y, size_t n, Scratc
 	memcpy(t->size, v, sizeof(double) * m);
 	sort_doubles(t->size, m);
 	for (size_t i = 0; i < n; i++)
-		v[i] = i < demands ? scale * quantile(t->size, m, ((double) i + 0.5) / (double) demands) : 0.0;
+		v[i] =
+			i < demands ? scale * quantile(t->size, m, ((double) i + 0.5) / (double) demands) : 0.0;
 }
 
 /* Stock that serves all demand of the next period with the probability asked for; y (n) is known. */
@@ -303,8 +304,7 @@ roll(BmDemandMethod m, const BmForecastOptions *o, const double *y, size_t n, si
 		int h = 1;
 		double f = bmc_demand_ahead(&s, 1), sum = 0.0;
 
-		t->cost[i - first] =
-			stock_cost(next_stock(&s, y, i, o->service, t), y[i], o->service);
+		t->cost[i - first] = stock_cost(next_stock(&s, y, i, o->service, t), y[i], o->service);
 		for (; h <= o->horizon && i + (size_t) h <= n; h++)
 			sum += fabs(y[i + (size_t) h - 1] - bmc_demand_ahead(&s, h));
 		t->error[i - first] = sum / (h - 1);
@@ -322,7 +322,8 @@ roll(BmDemandMethod m, const BmForecastOptions *o, const double *y, size_t n, si
  * its standard error over the origins: few origins make any method look good on some series.
  */
 static double
-gain(const Scratch *t, const BmForecastError *mean, size_t origins, BmCriterion criterion)
+gain(const Scratch *t, const BmForecastError *mean, size_t origins, BmCriterion criterion,
+	 double sure)
 {
 	double by_error = criterion != BM_BY_COST && mean->mae > 0 ? 1.0 / mean->mae : 0.0;
 	double by_cost = criterion != BM_BY_ERROR && mean->cost > 0 ? 1.0 / mean->cost : 0.0;
@@ -330,13 +331,13 @@ gain(const Scratch *t, const BmForecastError *mean, size_t origins, BmCriterion 
 
 	for (size_t i = 0; i < origins; i++)
 	{
-		double d = by_error * (t->mean_error[i] - t->error[i]) +
-				   by_cost * (t->mean_cost[i] - t->cost[i]);
+		double d =
+			by_error * (t->mean_error[i] - t->error[i]) + by_cost * (t->mean_cost[i] - t->cost[i]);
 
 		sum += d;
 		squares += d * d;
 	}
-	return sum / n - SURE * sqrt(fmax(squares / n - sum / n * sum / n, 0.0) / n);
+	return sum / n - sure * sqrt(fmax(squares / n - sum / n * sum / n, 0.0) / n);
 }
 
 /* Can m be begun on n periods? */
@@ -379,7 +380,8 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 		if (m == BM_MEAN || !(o->methods >> m & 1) || !possible((BmDemandMethod) m, o, first))
 			continue;
 		e = roll((BmDemandMethod) m, o, y, n, first, t);
-		value = gain(t, &out->mean, out->origins, o->criterion);
+		value = gain(t, &out->mean, out->origins, o->criterion,
+					 m == BM_HOLT ? SURE_TREND : SURE);
 		if (value > most)
 		{
 			most = value;

@@ -33,8 +33,9 @@ typedef struct BmForecastOptions
 /* Errors of one method over the origins; means. */
 typedef struct BmForecastError
 {
-	double mae;  /* over origins and steps */
-	double mase; /* over the mean absolute change from period to period before the first origin; NaN: none */
+	double mae; /* over origins and steps */
+	double
+		mase; /* over the mean absolute change from period to period before the first origin; NaN: none */
 	/*
 	 * One period at a time, with the stock that the service level asks for: (1 - service) a piece too many,
 	 * service a piece too few.

@@ -12,18 +12,18 @@
 #include <string.h>
 
 #define D BM_MAX_PARAMETERS
-#define SHARD 8192        /* rows of one task: fixed, so that sums are the same with any threads */
-#define SAMPLE_ROWS 20000 /* on more than twice as many, search on about this many first */
+#define SHARD 8192       /* rows of one task: fixed, so that sums are the same with any threads */
+#define SAMPLE_ROWS 8000 /* on more than twice as many, search on about this many first */
 #define MAX_STEPS 300
-#define GAIN 1e-13   /* relative; less is rounding */
+#define GAIN 1e-13 /* relative; less is rounding */
 
 typedef struct Search
 {
 	const BmLikelihood *l;
-	size_t stride;  /* 1: all rows */
-	double *sums;   /* (shards, D + 1) */
-	double weight;  /* of the rows looked at */
-	int looked;     /* evaluations of all rows */
+	size_t stride; /* 1: all rows */
+	double *sums;  /* (shards, D + 1) */
+	double weight; /* of the rows looked at */
+	int looked;    /* evaluations of all rows */
 	BmStatus status;
 } Search;
 
@@ -123,26 +123,26 @@ invert(double *inverse, const double *A, int d)
 	return true;
 }
 
-/* Second derivatives (d,d) at x, by central differences of the gradient. False when not finite. */
+/*
+ * Second derivatives (d,d) at x, by differences of the gradient: one-sided, for what they serve (errors of the
+ * estimate, steps of a search) needs three digits. False when not finite.
+ */
 static bool
-curvature(Search *s, const double *x, double *A)
+curvature(Search *s, const double *x, const double *gradient, double *A)
 {
 	int d = s->l->d;
 	const double h = 1e-4;
 
 	for (int i = 0; i < d; i++)
 	{
-		double y[D], up[D], down[D];
+		double y[D], there[D];
 
 		memcpy(y, x, sizeof(double) * d);
 		y[i] = x[i] + h;
-		if (!isfinite(cost(s, y, up)))
-			return false;
-		y[i] = x[i] - h;
-		if (!isfinite(cost(s, y, down)))
+		if (!isfinite(cost(s, y, there)))
 			return false;
 		for (int j = 0; j < d; j++)
-			A[i * d + j] = (up[j] - down[j]) / (2 * h);
+			A[i * d + j] = (there[j] - gradient[j]) / h;
 	}
 	for (int i = 0; i < d; i++)
 		for (int j = 0; j < i; j++)
@@ -221,7 +221,7 @@ line_search(Search *s, double *x, double *f, double *gradient, const double *way
 		value = cost(s, y, g);
 		if (s->status != BM_OK)
 			return false;
-		if (value <= *f + 1e-4 * t * slope)
+		if (value <= *f + 1e-4 * t * slope + 0.1 * GAIN * fabs(*f))
 		{
 			memcpy(x, y, sizeof(double) * d);
 			memcpy(gradient, g, sizeof(double) * d);
@@ -234,13 +234,12 @@ line_search(Search *s, double *x, double *f, double *gradient, const double *way
 
 /*
  * From x, with H as the first guess of the inverse curvature. True when the gain, or the way, is down to
- * rounding; f is the cost at the x reached.
+ * rounding; f and gradient are those at the x reached.
  */
 static bool
-bfgs(Search *s, double *x, double *f, double *H)
+bfgs(Search *s, double *x, double *f, double *gradient, double *H)
 {
 	int d = s->l->d, small = 0;
-	double gradient[D];
 	bool fresh = false;
 
 	*f = cost(s, x, gradient);
@@ -250,8 +249,8 @@ bfgs(Search *s, double *x, double *f, double *H)
 	{
 		double before = *f, from[D], old[D], way[D], slope = direction(way, H, gradient, d);
 
-		if (-slope <= 1e-16 * fmax(fabs(*f), 1e-3))
-			return true;
+		if (-slope <= 10 * GAIN * fmax(fabs(*f), 1e-3))
+			return true; /* what is still to be gained is rounding */
 		memcpy(from, x, sizeof(double) * d);
 		memcpy(old, gradient, sizeof(double) * d);
 		if (slope >= 0.0 || !line_search(s, x, f, gradient, way, slope))
@@ -272,7 +271,7 @@ bfgs(Search *s, double *x, double *f, double *H)
 		}
 		update(H, from, old, d);
 		small = before - *f <= GAIN * fabs(before) ? small + 1 : 0;
-		if (small == 3)
+		if (small == 2)
 			return true;
 	}
 	return false;
@@ -354,7 +353,7 @@ static double
 best_start(Search *s, const double *start, int nstarts, double *x, double *H)
 {
 	int d = s->l->d;
-	double best = INFINITY, A[D * D];
+	double best = INFINITY, A[D * D], gradient[D], at_best[D];
 
 	for (int k = 0; k < nstarts && s->status == BM_OK; k++)
 	{
@@ -363,33 +362,32 @@ best_start(Search *s, const double *start, int nstarts, double *x, double *H)
 		for (int i = 0; i < d; i++)
 			y[i] = log(start[k * d + i]);
 		identity(H, d);
-		if (!bfgs(s, y, &f, H) && s->status == BM_OK)
+		if (!bfgs(s, y, &f, gradient, H) && s->status == BM_OK)
 		{
 			simplex(s, y, &f);
 			identity(H, d);
-			(void) bfgs(s, y, &f, H);
+			(void) bfgs(s, y, &f, gradient, H);
 		}
 		if (f < best)
 		{
 			best = f;
 			memcpy(x, y, sizeof(double) * d);
+			memcpy(at_best, gradient, sizeof(double) * d);
 		}
 	}
-	if (!isfinite(best) || !curvature(s, x, A) || !invert(H, A, d))
+	if (!isfinite(best) || !curvature(s, x, at_best, A) || !invert(H, A, d))
 		identity(H, d);
 	return best;
 }
 
-/* Newton's step from x, if the cost does not rise by it; the search stops within rounding of the cost,
- * which is the square of that in the parameters. */
+/* Newton's step from x, if the cost does not rise by it: the search ends within rounding of the cost, which
+ * is the square of that in the parameters. */
 static void
-polish(Search *s, double *x, double *f, const double *H)
+polish(Search *s, double *x, double *f, double *gradient, const double *H)
 {
 	int d = s->l->d;
-	double gradient[D], way[D], y[D], value;
+	double way[D], y[D], value;
 
-	if (!isfinite(cost(s, x, gradient)))
-		return;
 	(void) direction(way, H, gradient, d);
 	for (int i = 0; i < d; i++)
 		y[i] = x[i] + way[i];
@@ -402,14 +400,14 @@ polish(Search *s, double *x, double *f, const double *H)
 }
 
 static void
-conclude(BmEstimate *out, Search *s, double *x, double f, bool settled)
+conclude(BmEstimate *out, Search *s, double *x, double f, double *gradient, bool settled)
 {
 	int d = s->l->d;
 	double A[D * D], H[D * D];
-	bool maximum = curvature(s, x, A) && invert(H, A, d);
+	bool maximum = curvature(s, x, gradient, A) && invert(H, A, d);
 
 	if (maximum)
-		polish(s, x, &f, H);
+		polish(s, x, &f, gradient, H);
 	*out = (BmEstimate){.loglik = -f * s->weight,
 						.converged = settled && maximum,
 						.identified = maximum,
@@ -428,7 +426,7 @@ BmStatus
 bmc_maximise(BmEstimate *out, const BmLikelihood *l, const double *start, int nstarts)
 {
 	Search s = {.l = l, .stride = 1, .weight = l->weight};
-	double x[D], H[D * D], f;
+	double x[D], H[D * D], gradient[D], f;
 	bool settled;
 
 	s.sums = bmc_alloc(l->mem, shards(l) * (D + 1), sizeof(double));
@@ -444,8 +442,8 @@ bmc_maximise(BmEstimate *out, const BmLikelihood *l, const double *start, int ns
 	s.weight = l->weight;
 	if (s.status == BM_OK && isfinite(f))
 	{
-		settled = bfgs(&s, x, &f, H);
-		conclude(out, &s, x, f, settled);
+		settled = bfgs(&s, x, &f, gradient, H);
+		conclude(out, &s, x, f, gradient, settled);
 	}
 	bmc_free(l->mem, s.sums);
 	return s.status != BM_OK ? s.status : isfinite(f) ? BM_OK : BM_ENOTFINITE;

@@ -28,8 +28,9 @@ typedef struct BmLikelihood
 	size_t n;      /* rows */
 	double weight; /* sum of the rows' weights */
 	int d;         /* parameters, 1..BM_MAX_PARAMETERS */
-	double most[BM_MAX_PARAMETERS]; /* largest |ln| of each: beyond, the data say nothing, or digits end */
-	BmPool *pool;  /* may be NULL */
+	double most
+		[BM_MAX_PARAMETERS]; /* largest |ln| of each: beyond, the data say nothing, or digits end */
+	BmPool *pool;            /* may be NULL */
 	BmMem *mem;
 	const BmStop *stop;
 } BmLikelihood;
@@ -37,9 +38,10 @@ typedef struct BmLikelihood
 typedef struct BmEstimate
 {
 	double value[BM_MAX_PARAMETERS];
-	double std_error[BM_MAX_PARAMETERS]; /* from the observed information; NaN where there is none */
-	double loglik;                       /* of all rows */
-	bool converged;                      /* a maximum: gradient 0, information positive definite */
+	double
+		std_error[BM_MAX_PARAMETERS]; /* from the observed information; NaN where there is none */
+	double loglik;                    /* of all rows */
+	bool converged;                   /* a maximum: gradient 0, information positive definite */
 	bool identified; /* and each parameter is known to within a factor of about 50 */
 	int evaluations; /* of all rows */
 } BmEstimate;
