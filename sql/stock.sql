@@ -66,7 +66,9 @@ SELECT * FROM behav_forecast(:cols, horizon => -3);
 SELECT * FROM behav_forecast(:cols, period => 'weak');
 SELECT * FROM behav_forecast(:cols, options => '{"method": "arima"}');
 SELECT * FROM behav_forecast(:cols, options => '{"time_zone": "Europe/Berlun"}');
+\set VERBOSITY sqlstate
 SELECT * FROM behav_forecast(data => 'sale', by => 'colour', ts => 'at');
+\set VERBOSITY terse
 SELECT * FROM behav_forecast(:cols, until => '2000-01-01');
 SELECT * FROM behav_forecast(data => 'sale', by => 'item');
 SELECT * FROM behav_reorder('0 days', 0.95, :cols);
@@ -74,7 +76,9 @@ SELECT * FROM behav_reorder('14 days', 1.0, :cols);
 SELECT * FROM behav_reorder('1000 years', 0.9, :cols);
 SELECT * FROM behav_forecast_table('worth');
 SELECT * FROM behav_recommend(1, model => 'demand');
+\set VERBOSITY sqlstate
 SELECT * FROM behav_delivery('shop', 'colour');
+\set VERBOSITY terse
 SELECT * FROM behav_delivery('shop', options => '{"time_zone": "X/Y"}');
 
 SELECT behav_drop_model('demand');

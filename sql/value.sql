@@ -93,7 +93,9 @@ SELECT * FROM behav_fit_value('x', data => 'sale', user_id => 'who', ts => 'at',
 SELECT * FROM behav_clv(1, '0 days', 'worth');
 SELECT * FROM behav_clv(1, '-1 days', 'worth');
 SELECT * FROM behav_clv(1, model => 'worth', discount => -1);
+\set VERBOSITY sqlstate
 SELECT * FROM behav_clv('x', model => 'worth');
+\set VERBOSITY terse
 SELECT * FROM behav_next_purchase(1, model => 'worth', low => 0);
 SELECT * FROM behav_clv(1);
 SELECT * FROM behav_clv(1, model => 'u');

@@ -268,7 +268,9 @@ bm_sales_customers_sql(const BmSales *s, const char *of)
 		" (pg_catalog.min(ARRAY[k, s]) FILTER (WHERE bought))[2] AS first_amount,"
 		" coalesce(pg_catalog.sum(s) FILTER (WHERE NOT bought), 0) AS returned"
 		" FROM (SELECT u, k, pg_catalog.sum(a) AS s, NOT (coalesce(pg_catalog.min(sign)"
-		" OPERATOR(pg_catalog.<) 0, false) AND pg_catalog.sum(sign) OPERATOR(pg_catalog.<=) 0)"
+		" OPERATOR(pg_catalog.<) 0, false) AND pg_catalog.sum(sign) OPERATOR(pg_catalog.<=) ("
+		/* what is left of a sum by rounding, in whatever order the rows came, is nothing */
+		" pg_catalog.sum(pg_catalog.abs(sign)) OPERATOR(pg_catalog.*) 1e-9))"
 		" AS bought"
 		" FROM (SELECT u, k, a, %5$s AS sign FROM (SELECT %1$s AS u, %2$s AS k, %3$s AS a%6$s"
 		" FROM %4$s WHERE %7$s"

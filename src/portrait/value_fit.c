@@ -211,7 +211,7 @@ append_named(StringInfo s, const char *key, const char *const *names, const doub
 	appendStringInfo(s, "\"%s\":{", key);
 	for (int i = 0; i < n; i++)
 		if (isfinite(value[i]))
-			appendStringInfo(s, "%s\"%s\":%.10g", i ? "," : "", names[i], value[i]);
+			appendStringInfo(s, "%s\"%s\":%.12g", i ? "," : "", names[i], value[i]);
 		else
 			appendStringInfo(s, "%s\"%s\":null", i ? "," : "", names[i]);
 	appendStringInfoChar(s, '}');
@@ -223,7 +223,7 @@ append_estimate(StringInfo s, const BmEstimate *e, const char *const *names, int
 	append_named(s, "parameters", names, e->value, n);
 	appendStringInfoChar(s, ',');
 	append_named(s, "std_error", names, e->std_error, n);
-	appendStringInfo(s, ",\"log_likelihood\":%.10g,\"converged\":%s,\"identified\":%s", e->loglik,
+	appendStringInfo(s, ",\"log_likelihood\":%.12g,\"converged\":%s,\"identified\":%s", e->loglik,
 					 e->converged ? "true" : "false", e->identified ? "true" : "false");
 }
 

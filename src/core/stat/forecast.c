@@ -17,9 +17,10 @@
 
 #include "core/num/mem.h"
 
-#define FEW 6       /* periods that a choice needs at least */
-#define TEST_PART 4 /* the origins are the last fourth of the periods */
-#define SURE 2.0    /* standard errors by which a method has to be better than the mean */
+#define FEW 6          /* periods that a choice needs at least */
+#define TEST_PART 4    /* the origins are the last fourth of the periods */
+#define SURE 2.0       /* standard errors by which a method has to be better than the mean */
+#define SURE_TREND 3.0 /* the same for a trend: where there is one it shows clearly */
 #define WARM_UP 3 /* errors of the first periods tell about the beginning, not about the weights */
 
 typedef struct Scratch
@@ -211,11 +212,32 @@ stock_cost(double stock, double y, double service)
 	return stock > y ? (1.0 - service) * (stock - y) : service * (y - stock);
 }
 
-/* Has m a level and nothing else? Then its futures spread as the demands do around their mean. */
+/* Has m a level and nothing else? */
 static bool
 level_only(BmDemandMethod m)
 {
 	return m == BM_MEAN || m == BM_SES;
+}
+
+/*
+ * v (n): deviations of y from their mean; from their straight line by least squares where m has a trend. The
+ * errors that a method makes while its weights are fitted would be too small.
+ */
+static void
+deviations(double *v, BmDemandMethod m, const double *y, size_t n)
+{
+	double middle = ((double) n - 1.0) / 2.0, mean = 0.0, xy = 0.0, xx = 0.0, slope = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		mean += y[i] / (double) n;
+		xy += ((double) i - middle) * y[i];
+		xx += ((double) i - middle) * ((double) i - middle);
+	}
+	if (m == BM_HOLT && xx > 0)
+		slope = xy / xx;
+	for (size_t i = 0; i < n; i++)
+		v[i] = y[i] - mean - slope * ((double) i - middle);
 }
 
 static bool
@@ -243,32 +265,43 @@ chance_of(double f, double mean_size, double *scale)
 	return f > mean_size ? 1.0 : f / mean_size;
 }
 
-/* n values as the next period's demand spreads by the method alone, into v; y (n) is known. */
+/* The chance and the sizes of a rare demand of f as n values, into v. */
 static void
-next_values(double *v, const BmDemandState *s, const double *y, size_t n, Scratch *t)
+rare_values(double *v, double f, const double *y, size_t n, Scratch *t)
 {
-	double f = bmc_demand_ahead(s, 1), mean = 0.0, scale;
+	double mean = 0.0, scale = 1.0;
 	size_t m = 0, demands;
 
 	for (size_t i = 0; i < n; i++)
-		if (!is_rare(s->method))
-			v[m++] = level_only(s->method) ? y[i] : i ? t->residual[i] : 0.0;
-		else if (y[i] > 0)
-			v[m++] = y[i];
-	for (size_t i = 0; i < m; i++)
-		mean += v[i] / (double) m;
-	if (!is_rare(s->method))
-	{
-		for (size_t i = 0; i < n; i++)
-			v[i] = fmax(v[i] - mean + f, 0.0);
-		return;
-	}
-	demands = m ? (size_t) (chance_of(f, mean, &scale) * (double) n + 0.5) : 0;
-	memcpy(t->size, v, sizeof(double) * m);
+		if (y[i] > 0)
+		{
+			t->size[m++] = y[i];
+			mean += y[i];
+		}
+	demands = m ? (size_t) (chance_of(f, mean / (double) m, &scale) * (double) n + 0.5) : 0;
 	sort_doubles(t->size, m);
 	for (size_t i = 0; i < n; i++)
 		v[i] =
 			i < demands ? scale * quantile(t->size, m, ((double) i + 0.5) / (double) demands) : 0.0;
+}
+
+/* n values as the next period's demand spreads by the method alone, into v; y (n) is known. */
+static void
+next_values(double *v, const BmDemandState *s, const double *y, size_t n, Scratch *t)
+{
+	double f = bmc_demand_ahead(s, 1);
+
+	if (is_rare(s->method))
+	{
+		rare_values(v, f, y, n, t);
+		return;
+	}
+	if (level_only(s->method) || s->method == BM_HOLT)
+		deviations(v, s->method, y, n);
+	else
+		deviations(v, BM_MEAN, t->residual, n);
+	for (size_t i = 0; i < n; i++)
+		v[i] = fmax(v[i] + f, 0.0);
 }
 
 /* Stock that serves all demand of the next period with the probability asked for; y (n) is known. */
@@ -380,8 +413,7 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 		if (m == BM_MEAN || !(o->methods >> m & 1) || !possible((BmDemandMethod) m, o, first))
 			continue;
 		e = roll((BmDemandMethod) m, o, y, n, first, t);
-		value = gain(t, &out->mean, out->origins, o->criterion,
-					 m == BM_HOLT ? SURE_TREND : SURE);
+		value = gain(t, &out->mean, out->origins, o->criterion, m == BM_HOLT ? SURE_TREND : SURE);
 		if (value > most)
 		{
 			most = value;
@@ -397,17 +429,14 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 static size_t
 centred(const BmForecast *f, const double *y, size_t n, Scratch *t)
 {
-	bool level = level_only(f->method);
-	double mean = 0.0;
-	size_t m = 0;
-
-	for (size_t i = level ? 0 : 1; i < n; i++)
-		t->residual[m++] = level ? y[i] : t->residual[i];
-	for (size_t i = 0; i < m; i++)
-		mean += t->residual[i] / (double) m;
-	for (size_t i = 0; i < m; i++)
-		t->residual[i] -= mean;
-	return m;
+	if (level_only(f->method) || f->method == BM_HOLT)
+	{
+		deviations(t->residual, f->method, y, n);
+		return n;
+	}
+	memmove(t->residual, t->residual + 1, sizeof(double) * (n - 1)); /* the first has no error */
+	deviations(t->residual, BM_MEAN, t->residual, n - 1);
+	return n - 1;
 }
 
 /* One future (steps) of s by its own errors. */
