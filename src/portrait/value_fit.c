@@ -312,6 +312,7 @@ emit(FunctionCallInfo fcinfo, const Call *c, bool deployed)
 	Datum values[12];
 	bool nulls[12] = {false};
 	const BmVersion *v = &c->version;
+	const char *note = c->note.len ? pnstrdup(c->note.data, c->note.len - 1) : "ok";
 
 	values[0] = bm_text_datum(c->model);
 	values[1] = Int32GetDatum(v->version);
@@ -325,7 +326,7 @@ emit(FunctionCallInfo fcinfo, const Call *c, bool deployed)
 	nulls[8] = !c->has_spend;
 	values[9] = Float8GetDatum(v->seconds);
 	values[10] = BoolGetDatum(deployed);
-	values[11] = bm_text_datum(c->note.len ? c->note.data : "ok");
+	values[11] = bm_text_datum(note);
 	bm_srf_row(fcinfo, values, nulls);
 }
 

@@ -20,7 +20,7 @@
 #define FEW 6          /* periods that a choice needs at least */
 #define TEST_PART 4    /* the origins are the last fourth of the periods */
 #define SURE 2.0       /* standard errors by which a method has to be better than the mean */
-#define SURE_TREND 3.0 /* the same for a trend: where there is one it shows clearly */
+#define SURE_TREND 6.0 /* for a trend: a wrong one costs most, a true one shows clearly */
 #define WARM_UP 3 /* errors of the first periods tell about the beginning, not about the weights */
 
 typedef struct Scratch
