@@ -405,6 +405,8 @@ choose(BmForecast *out, const BmForecastOptions *o, const double *y, size_t n, S
 	out->naive = roll(BM_SEASONAL_NAIVE, &plain, y, n, first, t);
 	if (!(o->methods & 1u << BM_MEAN))
 		most = -INFINITY;
+	else if (out->mean.mae <= 1e-9 * out->profile.total / (double) n)
+		return; /* it never varied: what is left is rounding */
 	for (int m = 0; m < BM_DEMAND_METHODS; m++)
 	{
 		BmForecastError e;
