@@ -283,7 +283,7 @@ bfgs(Search *s, double *x, double *f, double *gradient, double *H)
 static void
 simplex(Search *s, double *x, double *f)
 {
-	int d = s->l->d;
+	int d = s->l->d < 1 ? 1 : s->l->d > D ? D : s->l->d; /* so that the compiler knows, too */
 	double v[D + 1][D], value[D + 1], unused[D];
 
 	for (int i = 0; i <= d; i++)
