@@ -14,6 +14,7 @@
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -410,5 +411,6 @@ behav_portraits_stale(PG_FUNCTION_ARGS)
 	bm_write("DELETE FROM behavmine.portrait WHERE source = $1", 1, &name);
 	bm_write("DELETE FROM behavmine.portrait_source WHERE source = $1", 1, &name);
 	SPI_finish();
-	return PointerGetDatum(NULL);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
+																  : trigger->tg_trigtuple);
 }

@@ -364,13 +364,22 @@ describe(const Fit *f, size_t c, const size_t *order)
 	return s.data;
 }
 
+static bool
+is_taken(const Fit *f, size_t n, const char *name)
+{
+	for (size_t c = 0; c < n; c++)
+		if (strcmp(f->name[c], name) == 0)
+			return true;
+	return false;
+}
+
 /* "high orders, low days_since_order"; "average" without a feature that tells; numbers make it unique. */
 static char *
 name_segment(const Fit *f, size_t c, const size_t *order)
 {
 	const float *z = f->got.centre + c * f->in.d;
 	StringInfoData s;
-	int same = 1;
+	char *name;
 
 	initStringInfo(&s);
 	for (size_t i = 0; i < f->in.d && i < NAMED; i++)
@@ -379,12 +388,10 @@ name_segment(const Fit *f, size_t c, const size_t *order)
 							 f->in.name[order[i]]);
 	if (s.len == 0)
 		appendStringInfoString(&s, "average");
-	for (size_t other = 0; other < c; other++)
-		same += strncmp(f->name[other], s.data, s.len) == 0 &&
-				strchr(f->name[other] + s.len, ',') == NULL;
-	if (same > 1)
-		appendStringInfo(&s, " %d", same);
-	return s.data;
+	name = s.data;
+	for (int same = 2; is_taken(f, c, name); same++)
+		name = psprintf("%s %d", s.data, same);
+	return name;
 }
 
 static void
