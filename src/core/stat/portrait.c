@@ -23,7 +23,7 @@
 #define TASTE_PLACES 4       /* of one item in the taste vector */
 #define CATEGORY_WEIGHT 2.0  /* against the item itself, in the taste vector */
 #define DISCOUNT 0.97        /* of the list price: dearer is a rounding, not a discount */
-#define LEAST_AMOUNTS 5      /* before one can be odd */
+#define LEAST_AMOUNTS 10     /* before one can be odd */
 #define SHOP_WEIGHT 10.0     /* transitions that the shop's shares count for */
 
 void
@@ -189,18 +189,19 @@ add_time(BmPortrait *p, const BmPortraitEvent *e, int64_t session_gap)
 	burst_add(&p->events_in_1min, e->time, MINUTE);
 }
 
+/* Amounts are skew, so what is odd is measured on their logarithms. */
 static void
 add_amount(BmPortrait *p, double amount, int64_t time)
 {
-	double sd = bmc_spread_sd(&p->amount);
+	double sd = bmc_spread_sd(&p->amount), level = log1p(amount);
 
-	if (p->amount.n >= LEAST_AMOUNTS && sd > 0 && (amount - p->amount.mean) / sd > p->odd)
+	if (p->amount.n >= LEAST_AMOUNTS && sd > 0 && (level - p->amount.mean) / sd > p->odd)
 	{
-		p->odd = (amount - p->amount.mean) / sd;
+		p->odd = (level - p->amount.mean) / sd;
 		p->odd_amount = amount;
 		p->odd_at = time;
 	}
-	spread_add(&p->amount, amount);
+	spread_add(&p->amount, level);
 	p->total += amount;
 }
 

@@ -108,8 +108,8 @@ typedef struct BmPortrait
 	uint32_t returns; /* events of purchase with an amount below zero */
 	double total, returned; /* amounts; returned <= 0 */
 	BmSpread price, seen;   /* of purchases; of other events */
-	BmSpread amount;        /* of a purchase event */
-	double odd;             /* largest amount in standard deviations above the mean of those before */
+	BmSpread amount;        /* log(1 + amount) of a purchase event */
+	double odd;             /* largest of them in standard deviations above the mean of those before */
 	double odd_amount;
 	int64_t odd_at;
 	uint32_t listed, discounted; /* purchases with a list price; those clearly below it */
