@@ -18,7 +18,7 @@ CREATE TABLE behavmine.portrait (
 	updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	state      bytea NOT NULL,
 	PRIMARY KEY (source, user_id)
-);
+) WITH (fillfactor = 80); -- a refresh finds room beside the row
 COMMENT ON TABLE behavmine.portrait IS
 'Portraits of users as behav_portraits keeps them; view behav_portrait_list says what is in them. Example: SELECT user_id, last_event FROM behavmine.portrait';
 

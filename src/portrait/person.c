@@ -134,6 +134,11 @@ find_column(BmPeople *p, const char *named, const char *what, const char *const 
 			name = bm_column_like(relid[r], usual[i]);
 		if (name == NULL || (number && !named && !is_number(relid[r], name)))
 			continue;
+		if (number && !is_number(relid[r], name))
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("column \"%s\" of relation %s is no number", name,
+								   bm_relation_name(relid[r])),
+							errdetail("It was given as option \"%s\".", what)));
 		if (r == 0)
 			return (BmPersonColumn){name, true, -1};
 		r = read_along(p, name, number, what, named != NULL);

@@ -674,6 +674,8 @@ behav_segments(PG_FUNCTION_ARGS)
 		bm_segment_features(&f.in);
 	number_segments(&f);
 	name_segments(&f);
+	if (f.note.len > 0)
+		f.note.data[--f.note.len] = '\0'; /* the space after the last sentence */
 	bm_progress_phase(BM_PHASE_SAVE, NULL);
 	save(&f);
 	bm_progress_end();

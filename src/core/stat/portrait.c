@@ -99,12 +99,12 @@ tally_slot(BmTally *t, uint32_t code, int64_t time)
 }
 
 static void
-tally_add(BmTally *t, const BmPortraitEvent *e, uint32_t code, double weight)
+tally_add(BmTally *t, const BmPortraitEvent *e, uint32_t code, bool bought, double weight)
 {
 	BmTallySlot *s = tally_slot(t, code, e->time);
 
 	s->n++;
-	s->bought += e->purchase;
+	s->bought += bought;
 	s->recent += weight;
 	s->last = e->time;
 	t->events++;
@@ -245,6 +245,7 @@ add_purchase(BmPortrait *p, const BmPortraitEvent *e)
 void
 bmc_portrait_add(BmPortrait *p, const BmPortraitEvent *e, int64_t session_gap)
 {
+	uint32_t purchases = p->purchases;
 	double weight;
 
 	add_behaviour(p, e);
@@ -257,7 +258,7 @@ bmc_portrait_add(BmPortrait *p, const BmPortraitEvent *e, int64_t session_gap)
 	weight = fading_weight(p, e->time);
 	for (int k = 0; k < BM_TALLIES; k++)
 		if (e->code[k] != BM_NONE)
-			tally_add(&p->tally[k], e, e->code[k], weight);
+			tally_add(&p->tally[k], e, e->code[k], p->purchases > purchases, weight);
 	if (e->item != 0)
 		taste_add(p, e->item, weight * e->weight);
 	if (e->code[BM_TALLY_CATEGORY] != BM_NONE)
