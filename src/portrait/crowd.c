@@ -31,6 +31,7 @@ typedef struct ItemReader
 {
 	BmCrowd *c;
 	const BmDictView *items;
+	bool as_int; /* the key arrives as bigint, else as text */
 } ItemReader;
 
 static uint32_t
@@ -41,10 +42,12 @@ item_of(const ItemReader *r, TupleTableSlot *slot)
 
 	if (slot->tts_isnull[0])
 		return BM_NONE;
-	if (r->items->kind == BM_KEY_INT)
+	if (r->as_int)
 		return bmc_dict_find_int(r->items, DatumGetInt64(slot->tts_values[0]));
 	t = DatumGetTextPP(slot->tts_values[0]);
-	code = bmc_dict_find_bytes(r->items, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+	code = r->items->kind == BM_KEY_INT
+			   ? bmc_dict_find_int(r->items, strtoll(text_to_cstring(t), NULL, 10))
+			   : bmc_dict_find_bytes(r->items, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 	if ((Pointer) t != DatumGetPointer(slot->tts_values[0]))
 		pfree(t);
 	return code;
@@ -85,7 +88,7 @@ read_items(BmCrowd *c)
 {
 	BmPeople *p = c->people;
 	const BmDictView *items = &c->log->items.view;
-	ItemReader reader = {c, items};
+	ItemReader reader = {c, items, false};
 	bool any = p->list.name && p->list.of_item;
 	StringInfoData sql;
 
@@ -103,11 +106,12 @@ read_items(BmCrowd *c)
 		}
 	if (!any)
 		return;
-	appendStringInfo(&sql, "SELECT %s::pg_catalog.%s", quote_identifier(p->item_key),
-					 items->kind == BM_KEY_INT ? "int8" : "text");
+	reader.as_int = items->kind == BM_KEY_INT && p->items->key_int;
+	appendStringInfo(&sql, "SELECT %s::pg_catalog.%s", quote_identifier(p->items->key),
+					 reader.as_int ? "int8" : "text");
 	for (int k = 0; k < BM_TALLIES; k++)
 		appendStringInfo(&sql, ", %s", item_expr(&p->tally[k], "text"));
-	appendStringInfo(&sql, ", %s FROM %s", item_expr(&p->list, "float8"), p->source->items);
+	appendStringInfo(&sql, ", %s FROM %s", item_expr(&p->list, "float8"), p->items->relation);
 	SPI_connect();
 	(void) bm_scan(sql.data, 0, NULL, NULL, NULL, item_row, &reader);
 	SPI_finish();

@@ -6,12 +6,10 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/timestamp.h"
 
 #include "event/guess.h"
@@ -39,51 +37,8 @@ static const char *const words[BM_TALLIES + 1][MOST_WORDS] = {
 	{"brand", "brandname", "vendor", "manufacturer"},
 	{"device", "deviceid", "devicetype", "useragent", "platform"},
 	{"listprice", "regularprice", "originalprice", "compareatprice", "retailprice"}};
-static const char *const item_words[] = {"itemid", "productid", "sku", "stockcode", "item", "id"};
 
 /* ---- columns ---- */
-
-static char *
-squeezed(const char *name)
-{
-	char *out = palloc(strlen(name) + 1), *to = out;
-
-	for (; *name; name++)
-		if (isalnum((unsigned char) *name))
-			*to++ = (char) tolower((unsigned char) *name);
-	*to = '\0';
-	return out;
-}
-
-static Oid
-items_relid(const BmSource *s)
-{
-	Oid relid = s->items ? DatumGetObjectId(DirectFunctionCall1(
-							   to_regclass, bm_text_datum(s->items)))
-						 : InvalidOid;
-
-	if (s->items && !OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("table of items %s of source \"%s\" does not exist", s->items,
-							   s->name)));
-	return relid;
-}
-
-/* The column of the items' table that holds the events' item. */
-static char *
-find_item_key(const BmSource *s, Oid items)
-{
-	char *found;
-
-	if (!OidIsValid(items))
-		return NULL;
-	if (get_attnum(items, s->item_id) > 0)
-		return s->item_id;
-	found = bm_column_like(items, squeezed(s->item_id));
-	for (int i = 0; found == NULL && i < lengthof(item_words); i++)
-		found = bm_column_like(items, item_words[i]);
-	return found;
-}
 
 static bool
 is_number(Oid relid, const char *column)
@@ -117,10 +72,9 @@ read_along(BmPeople *p, const char *column, bool number, const char *what, bool 
 
 /* A column that is named (or NULL) or has one of the usual names, in the items' table or in the events. */
 static BmPersonColumn
-find_column(BmPeople *p, const char *named, const char *what, const char *const *usual, Oid items,
-			bool number)
+find_column(BmPeople *p, const char *named, const char *what, const char *const *usual, bool number)
 {
-	Oid relid[2] = {p->item_key ? items : InvalidOid, p->source->relid};
+	Oid relid[2] = {p->items ? p->items->relid : InvalidOid, p->source->relid};
 
 	for (int r = 0; r < 2; r++)
 	{
@@ -163,7 +117,6 @@ bm_people(BmPeople *out, const char *source, Jsonb *options, BmMem *mem)
 {
 	static const BmOptionSpec *const specs[] = {bm_person_options};
 	BmSource *s;
-	Oid items;
 
 	memset(out, 0, sizeof(*out));
 	bm_options_check(options, specs, 1, "a portrait");
@@ -175,15 +128,13 @@ bm_people(BmPeople *out, const char *source, Jsonb *options, BmMem *mem)
 	s->options.min_item_count = s->options.min_user_count = 1; /* everybody has a portrait */
 	bm_zone_init(&out->zone, out->options.time_zone);
 	out->gap = (int64) (s->options.session_gap_minutes * (double) USECS_PER_MINUTE);
-	items = items_relid(s);
-	out->item_key = find_item_key(s, items);
+	out->items = bm_items(s);
 	out->price = s->value ? read_along(out, s->value, true, "value", true) : -1;
 	out->quantity = s->quantity ? read_along(out, s->quantity, true, "quantity", true) : -1;
 	for (int k = 0; k < BM_TALLIES; k++)
 		out->tally[k] =
-			find_column(out, out->options.column[k], bm_tally_names[k], words[k], items, false);
-	out->list = find_column(out, out->options.list_price, "list_price", words[BM_TALLIES], items,
-							true);
+			find_column(out, out->options.column[k], bm_tally_names[k], words[k], false);
+	out->list = find_column(out, out->options.list_price, "list_price", words[BM_TALLIES], true);
 	new_dict(&out->events, mem);
 	for (int k = 0; k < BM_TALLIES; k++)
 		new_dict(&out->names[k], mem);
@@ -246,9 +197,11 @@ person_sql(const BmPeople *p)
 	appendStringInfo(&sql, "%s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1) AS e",
 					 inner_expr(&p->list, "list", "float8"), s->relation,
 					 s->user_key ? s->user_key : quote_identifier(s->user_id));
-	if (p->item_key)
-		appendStringInfo(&sql, " LEFT JOIN %s AS i ON i.%s = e.item", s->items,
-						 quote_identifier(p->item_key));
+	if (p->items) /* as they are, so that an index serves, unless one is a number and the other is not */
+		appendStringInfo(&sql, p->items->key_int == s->item_int
+								   ? " LEFT JOIN %s AS i ON i.%s = e.item"
+								   : " LEFT JOIN %s AS i ON i.%s::pg_catalog.text = e.item::pg_catalog.text",
+						 p->items->relation, quote_identifier(p->items->key));
 	return sql.data;
 }
 

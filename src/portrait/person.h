@@ -7,6 +7,7 @@
 
 #include "core/stat/portrait.h"
 #include "event/behaviour.h"
+#include "event/items.h"
 #include "event/log.h"
 #include "pg/zone.h"
 #include "utils/jsonb.h"
@@ -37,7 +38,7 @@ typedef struct BmPeople
 	BmMem *mem;
 	BmZone zone;
 	int64 gap;      /* of sessions, microseconds */
-	char *item_key; /* column of the items' table, or NULL */
+	BmItems *items; /* or NULL */
 	BmPersonColumn tally[BM_TALLIES], list;
 	int price, quantity; /* extra columns, or -1 */
 	BmDict events, names[BM_TALLIES];

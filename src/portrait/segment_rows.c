@@ -302,9 +302,9 @@ static void
 embed_one(BmSegmentRows *r, const BmSegmentInput *in, BmPeople *people, const char *user,
 		  const Vectors *v, MemoryContext context)
 {
-	BmHistoryReader *reader = bm_history_reader(people->source, context);
+	BmHistoryReader *reader = bm_history_reader(people->source, NULL, context);
 	BmPastEvent *e;
-	size_t n = bm_history_read(reader, strtoll(user, NULL, 10), user, &e);
+	size_t n = bm_history_read(reader, strtoll(user, NULL, 10), user, PG_INT64_MAX, &e);
 	float *x = next_row(r);
 	double sum = 0;
 
