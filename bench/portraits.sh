@@ -30,7 +30,7 @@ timed() { local t0; t0=$(now); q -c "$1" >/dev/null; awk -v a="$t0" -v b="$(now)
 for i in 1 2 3; do
 	read=$(timed "SELECT FROM behav_profile('shop')")
 	scan=$(timed "SELECT count(user_id), count(item_id), count(ts), count(event), count(price), count(quantity) FROM events")
-	full=$(q -c "SELECT seconds FROM behav_portraits('shop', \"full\" => true)")
+	full=$(q -c "SELECT seconds FROM behav_portraits('shop', rebuild => true)")
 	echo "$read $scan $full"
 done | awk '{ print "# read and clean", $1, "s; count in SQL", $2, "s; portraits", $3, "s"; r += $1; s += $2; f += $3 }
 	END { printf "portraits of all users: %.2f times the time of reading and cleaning the events (wanted at most 2)\n", f / r; printf "full %.3f\n", f / NR }' | tee /tmp/portraits.$$

@@ -49,7 +49,7 @@ SELECT users, new_users, events, watermark, note FROM behav_portraits('s');
 SELECT users, new_users, events, note FROM behav_portraits('s');
 SELECT user_id, portrait -> 'activity' ->> 'events' AS events, behav_portrait(user_id, source) - 'tags' = portrait - 'tags' AS as_on_demand
 FROM behav_portrait_list WHERE source = 's' ORDER BY 1;
-SELECT users, new_users, note FROM behav_portraits('s', "full" => true);
+SELECT users, new_users, note FROM behav_portraits('s', rebuild => true);
 SELECT bool_and(behav_portrait(user_id, source) = portrait) AS as_on_demand FROM behav_portrait_list WHERE source = 's';
 -- other options make them anew
 SELECT users, note FROM behav_portraits('s', options => '{"time_zone": "Asia/Tokyo"}');

@@ -66,7 +66,7 @@ AS 'MODULE_PATHNAME', 'behav_portrait' LANGUAGE C STABLE PARALLEL RESTRICTED COS
 COMMENT ON FUNCTION @extschema@.behav_portrait(uuid, text, timestamptz, jsonb) IS
 'What the events of a user say, as they stand now: activity, rhythm, favourites, prices, value, segment, what comes next, risks, each with its evidence, for users that are uuids. Example: SELECT jsonb_pretty(behav_portrait(''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11''::uuid))';
 
-CREATE FUNCTION @extschema@.behav_portraits(source text, "full" boolean = false, options jsonb = '{}')
+CREATE FUNCTION @extschema@.behav_portraits(source text, rebuild boolean = false, options jsonb = '{}')
 RETURNS TABLE (source text, users bigint, new_users bigint, events bigint, watermark timestamptz,
 	seconds float8, note text)
 AS 'MODULE_PATHNAME', 'behav_portraits' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1;

@@ -127,12 +127,12 @@ must_be_bindable(const BmVersion *v)
 		return;
 	for (int i = 0; i < lengthof(others); i++)
 		if (strcmp(v->task, others[i].task) == 0)
-			ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-							errmsg("model \"%s\" does not recommend", v->model),
-							errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task,
-									  v->algorithm),
-							errhint("Ask it with SELECT * FROM %s(model => %s).", others[i].ask,
-									quote_literal_cstr(v->model))));
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("model \"%s\" does not recommend", v->model),
+					 errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+					 errhint("Ask it with SELECT * FROM %s(model => %s).", others[i].ask,
+							 quote_literal_cstr(v->model))));
 	bm_version_damaged(v, NULL, "its task \"%s\" is unknown", v->task);
 }
 

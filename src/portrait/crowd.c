@@ -69,8 +69,8 @@ item_row(void *arg, TupleTableSlot *slot)
 			text *t = DatumGetTextPP(slot->tts_values[1 + k]);
 
 			if (VARSIZE_ANY_EXHDR(t) > 0)
-				c->item_code[k][item] = bm_people_code(&c->people->names[k], VARDATA_ANY(t),
-													   VARSIZE_ANY_EXHDR(t));
+				c->item_code[k][item] =
+					bm_people_code(&c->people->names[k], VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 		}
 	if (c->item_list && !slot->tts_isnull[1 + BM_TALLIES])
 		c->item_list[item] = DatumGetFloat8(slot->tts_values[1 + BM_TALLIES]);
@@ -135,9 +135,10 @@ order_behaviours(BmCrowd *c)
 		weight[i] = c->people->source->event
 						? bm_behaviour(&c->people->source->options, name).weight
 						: 1.0f;
-		for (; j > 0 && (weight[c->order[j - 1]] > weight[i] ||
-						 (weight[c->order[j - 1]] == weight[i] &&
-						  strcmp(bm_dict_text(&c->people->events.view, c->order[j - 1]), name) > 0));
+		for (;
+			 j > 0 && (weight[c->order[j - 1]] > weight[i] ||
+					   (weight[c->order[j - 1]] == weight[i] &&
+						strcmp(bm_dict_text(&c->people->events.view, c->order[j - 1]), name) > 0));
 			 j--)
 			c->order[j] = c->order[j - 1];
 		c->order[j] = i;
@@ -206,11 +207,10 @@ hash_names(BmCrowd *c)
 
 	c->item_hash = take(c->people->mem, items->n, sizeof(uint64));
 	for (uint32_t i = 0; i < items->n; i++)
-		c->item_hash[i] =
-			items->kind == BM_KEY_INT
-				? bm_key_hash_int(items->key[i])
-				: bm_key_hash_bytes(items->blob + items->offset[i],
-									items->offset[i + 1] - items->offset[i]);
+		c->item_hash[i] = items->kind == BM_KEY_INT
+							  ? bm_key_hash_int(items->key[i])
+							  : bm_key_hash_bytes(items->blob + items->offset[i],
+												  items->offset[i + 1] - items->offset[i]);
 	for (int k = 0; k < BM_TALLIES; k++)
 	{
 		const BmDictView *d = &c->people->names[k].view;
@@ -297,7 +297,7 @@ event_at(BmPortraitEvent *to, const Sweep *s, size_t e)
 	to->weight = c->weight[behaviour];
 	to->price = number_at(c, p->price, e);
 	to->quantity = number_at(c, p->quantity, e);
-	to->list = p->list.name && !p->list.of_item ? number_at(c, p->list.extra, e)
+	to->list = p->list.name && !p->list.of_item  ? number_at(c, p->list.extra, e)
 			   : c->item_list && item != BM_NONE ? c->item_list[item]
 												 : NAN;
 	for (int k = 0; k < BM_TALLIES; k++)

@@ -80,10 +80,10 @@ taste_row(void *arg, TupleTableSlot *slot)
 static void
 nobody_known(const char *source)
 {
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-					errmsg("none of these users has a portrait of source \"%s\"", source),
-					errhint("Make them: SELECT * FROM behav_portraits(%s)",
-							quote_literal_cstr(source))));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("none of these users has a portrait of source \"%s\"", source),
+			 errhint("Make them: SELECT * FROM behav_portraits(%s)", quote_literal_cstr(source))));
 }
 
 /* behav_lookalikes(users text[], k int, source text): user_id, similarity */

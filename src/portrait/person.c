@@ -19,8 +19,8 @@
 const BmOptionSpec bm_person_options[] = {
 	{"time_zone", BM_OPT_TEXT, offsetof(BmPersonOptions, time_zone), NULL, 0, 0, NULL,
 	 "Zone on whose clock hours and days are; default: the session's."},
-	{"category", BM_OPT_TEXT, offsetof(BmPersonOptions, column[BM_TALLY_CATEGORY]), NULL, 0, 0, NULL,
-	 "Column of the items' table or of the events; default: by its name."},
+	{"category", BM_OPT_TEXT, offsetof(BmPersonOptions, column[BM_TALLY_CATEGORY]), NULL, 0, 0,
+	 NULL, "Column of the items' table or of the events; default: by its name."},
 	{"brand", BM_OPT_TEXT, offsetof(BmPersonOptions, column[BM_TALLY_BRAND]), NULL, 0, 0, NULL,
 	 "The same for brands."},
 	{"device", BM_OPT_TEXT, offsetof(BmPersonOptions, column[BM_TALLY_DEVICE]), NULL, 0, 0, NULL,
@@ -62,9 +62,11 @@ read_along(BmPeople *p, const char *column, bool number, const char *what, bool 
 	if (s->nextra == BM_MAX_EXTRA)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("a portrait reads at most %d columns of the events beside user, "
-							   "item, time and behaviour", BM_MAX_EXTRA),
+							   "item, time and behaviour",
+							   BM_MAX_EXTRA),
 						errhint("Put \"%s\" into the table of items: behav_source(..., items => "
-								"'my_items').", what)));
+								"'my_items').",
+								what)));
 	s->extra[s->nextra] = (BmExtraColumn){.column = column, .number = number};
 	bm_source_extra(s, s->nextra, what);
 	return s->nextra++;
@@ -101,7 +103,8 @@ find_column(BmPeople *p, const char *named, const char *what, const char *const 
 	if (named)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 						errmsg("neither the events of source \"%s\" nor its items have a column "
-							   "\"%s\"", p->source->name, named),
+							   "\"%s\"",
+							   p->source->name, named),
 						errdetail("It was given as option \"%s\".", what)));
 	return (BmPersonColumn){NULL, false, -1};
 }
@@ -198,10 +201,12 @@ person_sql(const BmPeople *p)
 					 inner_expr(&p->list, "list", "float8"), s->relation,
 					 s->user_key ? s->user_key : quote_identifier(s->user_id));
 	if (p->items) /* as they are, so that an index serves, unless one is a number and the other is not */
-		appendStringInfo(&sql, p->items->key_int == s->item_int
-								   ? " LEFT JOIN %s AS i ON i.%s = e.item"
-								   : " LEFT JOIN %s AS i ON i.%s::pg_catalog.text = e.item::pg_catalog.text",
-						 p->items->relation, quote_identifier(p->items->key));
+		appendStringInfo(
+			&sql,
+			p->items->key_int == s->item_int
+				? " LEFT JOIN %s AS i ON i.%s = e.item"
+				: " LEFT JOIN %s AS i ON i.%s::pg_catalog.text = e.item::pg_catalog.text",
+			p->items->relation, quote_identifier(p->items->key));
 	return sql.data;
 }
 

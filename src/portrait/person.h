@@ -56,13 +56,13 @@ extern bool bm_person_read(BmPortrait *p, BmPeople *people, const char *user);
 typedef struct BmCrowd
 {
 	BmPeople *people;
-	BmLog *log; /* NULL: there is no event */
-	uint64 *item_hash;              /* (items) */
+	BmLog *log;                      /* NULL: there is no event */
+	uint64 *item_hash;               /* (items) */
 	uint32_t *item_code[BM_TALLIES]; /* (items) or NULL */
-	double *item_list;              /* (items) or NULL */
+	double *item_list;               /* (items) or NULL */
 	uint32_t *name_code[BM_TALLIES]; /* (extra values) or NULL */
-	uint64 *name_hash[BM_TALLIES];  /* (names) */
-	double *number[BM_MAX_EXTRA];   /* (extra values) or NULL */
+	uint64 *name_hash[BM_TALLIES];   /* (names) */
+	double *number[BM_MAX_EXTRA];    /* (extra values) or NULL */
 	uint32_t event_code[256];
 	bool purchase[256];
 	float weight[256];

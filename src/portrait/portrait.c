@@ -112,7 +112,7 @@ behav_portrait(PG_FUNCTION_ARGS)
 	if (bm_person_read(p, &people, user))
 	{
 		c.at = !PG_ARGISNULL(2) ? PG_GETARG_TIMESTAMPTZ(2)
-			   : kept.filled	? Max(kept.watermark, p->last)
+			   : kept.filled    ? Max(kept.watermark, p->last)
 								: GetCurrentTransactionStartTimestamp();
 		if (TIMESTAMP_NOT_FINITE(c.at))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -205,9 +205,10 @@ behav_portrait_tags(PG_FUNCTION_ARGS)
 			double share = (double) v->n / s->p.tally[k].events;
 
 			if (k != BM_TALLY_DEVICE && v->n - v->over >= 5 && share >= 0.3)
-				put_tag(fcinfo,
-						psprintf("%s:%s", bm_tally_names[k], bm_dict_text(&s->name_views[k], v->code)),
-						share, v->first);
+				put_tag(
+					fcinfo,
+					psprintf("%s:%s", bm_tally_names[k], bm_dict_text(&s->name_views[k], v->code)),
+					share, v->first);
 		}
 	MemoryContextDelete(s->context);
 	return (Datum) 0;

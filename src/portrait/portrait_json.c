@@ -107,7 +107,10 @@ say_activity(StringInfo s, const BmPortrait *p, const BmPortraitContext *c)
 	appendStringInfoChar(s, '}');
 	key(s, "trend");
 	appendStringInfoChar(s, '{');
-	text_of(s, "direction", recent > 1.25 * before ? "up" : recent < 0.8 * before ? "down" : "even");
+	text_of(s, "direction",
+			recent > 1.25 * before  ? "up"
+			: recent < 0.8 * before ? "down"
+									: "even");
 	whole(s, "events_last_4_weeks", recent);
 	whole(s, "events_4_weeks_before", before);
 	appendStringInfoString(s, "}}");
@@ -180,7 +183,10 @@ say_favourites(StringInfo s, const BmPortrait *p, const BmPortraitContext *c)
 			text_of(s, bm_tally_names[k], bm_dict_text(&c->names[k], v->code));
 			number(s, "share", share, 3);
 			number(s, "recent_share", recent, 3);
-			text_of(s, "trend", recent > share + 0.05 ? "up" : recent < share - 0.05 ? "down" : "even");
+			text_of(s, "trend",
+					recent > share + 0.05   ? "up"
+					: recent < share - 0.05 ? "down"
+											: "even");
 			whole(s, "events", v->n);
 			if (v->over > 0)
 				whole(s, "at_most_over_by", v->over);

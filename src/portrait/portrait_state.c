@@ -32,7 +32,7 @@ damaged(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a stored portrait is damaged"),
 					errhint("Make the portraits anew: SELECT * FROM behav_portraits(<source>, "
-							"\"full\" => true).")));
+							"rebuild => true).")));
 }
 
 /* ---- numbers ---- */
@@ -357,8 +357,7 @@ bm_portrait_decode(BmPortrait *p, BmDict *events, BmDict *names, const char *byt
 void
 bm_portrait_taste_of(float *out, const char *bytes, size_t len)
 {
-	Codec c = {.in = (const unsigned char *) bytes + 1,
-			   .end = (const unsigned char *) bytes + len};
+	Codec c = {.in = (const unsigned char *) bytes + 1, .end = (const unsigned char *) bytes + len};
 	BmPortrait p;
 
 	if (len < 1 || bytes[0] != FORMAT)

@@ -50,8 +50,8 @@ source_of_row(BmPortraitSource *out, MemoryContext context)
 		for (int i = 0; i < out->n; i++)
 			out->event[i] = TextDatumGetCString(element[i]);
 		d = SPI_getbinval(row, desc, 4, &null);
-		deconstruct_array(DatumGetArrayTypePCopy(d), FLOAT8OID, 8, FLOAT8PASSBYVAL,
-						  TYPALIGN_DOUBLE, &element, NULL, &n);
+		deconstruct_array(DatumGetArrayTypePCopy(d), FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+						  &element, NULL, &n);
 		if (n != out->n * out->n)
 			elog(ERROR, "transitions of a source do not match its behaviours");
 		out->count = palloc(sizeof(double) * Max(n, 1));
@@ -117,10 +117,10 @@ bm_one_source(const char *name)
 		found = bm_row_text(0, 1, caller);
 	SPI_finish();
 	if (n == 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("there is no source"),
-						errhint("Register the table of events: SELECT * FROM behav_source('shop', "
-								"'my_events').")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no source"),
+				 errhint("Register the table of events: SELECT * FROM behav_source('shop', "
+						 "'my_events').")));
 	if (n > 1)
 		ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_PARAMETER), errmsg("there are several sources"),
 						errhint("Name one: source => %s.", quote_literal_cstr(found))));
@@ -162,7 +162,8 @@ claim(Run *r, const char *source, bool full, Jsonb *options)
 	bm_write("SELECT $2 IS NOT NULL AND $2 <> '{}' AND options <> $2 FROM "
 			 "behavmine.portrait_source WHERE source = $1",
 			 2, name);
-	changed = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &(bool){0}));
+	changed =
+		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &(bool){0}));
 	r->full = full || changed || !r->kept.filled;
 	if (r->full)
 	{
@@ -212,8 +213,8 @@ fetch(Run *r, BmPortrait *p, Datum users, size_t n)
 	{
 		size_t place = (size_t) bm_row_int8(i, 1) - 1;
 		bool null;
-		bytea *state = DatumGetByteaPP(
-			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
+		bytea *state =
+			DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
 
 		if (null || place >= n)
 			elog(ERROR, "a stored portrait is empty");
@@ -251,10 +252,9 @@ store(Run *r, const BmPortrait *p, Datum users, size_t n)
 						  PointerGetDatum(construct_array(last, (int) n, TIMESTAMPTZOID, 8,
 														  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
 						  false};
-	params[3] = (BmParam){BYTEAARRAYOID,
-						  PointerGetDatum(construct_array(state, (int) n, BYTEAOID, -1, false,
-														  TYPALIGN_INT)),
-						  false};
+	params[3] = (BmParam){
+		BYTEAARRAYOID,
+		PointerGetDatum(construct_array(state, (int) n, BYTEAOID, -1, false, TYPALIGN_INT)), false};
 	SPI_connect();
 	bm_write(r->full ? "INSERT INTO behavmine.portrait (source, user_id, last_event, state) "
 					   "SELECT $1, u, l, s FROM unnest($2, $3, $4) AS t (u, l, s)"
@@ -318,8 +318,7 @@ save_source(Run *r)
 	int n = (int) Min(d->n, MOST_SHOP_EVENTS);
 	char **event = palloc(sizeof(char *) * Max(n, 1));
 	Datum *count = palloc(sizeof(Datum) * Max(n * n, 1));
-	BmParam params[5] = {bm_param_text(r->people.source->name),
-						 bm_param_jsonb(r->kept.options),
+	BmParam params[5] = {bm_param_text(r->people.source->name), bm_param_jsonb(r->kept.options),
 						 bm_param_datum(TIMESTAMPTZOID, TimestampTzGetDatum(r->watermark))};
 
 	for (int i = 0; i < n; i++)
@@ -357,7 +356,7 @@ answer(FunctionCallInfo fcinfo, const Run *r, TimestampTz started)
 	bm_srf_row(fcinfo, values, nulls);
 }
 
-/* behav_portraits(source text, full boolean, options jsonb) */
+/* behav_portraits(source text, rebuild boolean, options jsonb) */
 BM_FUNCTION(behav_portraits);
 Datum
 behav_portraits(PG_FUNCTION_ARGS)
@@ -412,5 +411,5 @@ behav_portraits_stale(PG_FUNCTION_ARGS)
 	bm_write("DELETE FROM behavmine.portrait_source WHERE source = $1", 1, &name);
 	SPI_finish();
 	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
-																  : trigger->tg_trigtuple);
+																	  : trigger->tg_trigtuple);
 }

@@ -38,17 +38,17 @@ extern const BmOptionSpec bm_segment_options[];
 typedef struct BmSegmentInput
 {
 	BmSegmentKind kind;
-	char *source;               /* or NULL */
-	char *relation, *user_id;   /* of a table, quoted and not; user_id may be NULL */
-	char **column;              /* (d) of a table */
+	char *source;             /* or NULL */
+	char *relation, *user_id; /* of a table, quoted and not; user_id may be NULL */
+	char **column;            /* (d) of a table */
 	int nevents;
-	char **event;               /* (nevents) behaviours, the lightest first */
-	int64 end;                  /* time at which recency ends; of a source */
+	char **event; /* (nevents) behaviours, the lightest first */
+	int64 end;    /* time at which recency ends; of a source */
 	int min_events;
 	size_t d;
 	BmFeature feature[BM_MOST_FEATURES]; /* (d) of a source, embeddings apart */
-	char **name;                /* (d) of the features */
-	char *embedding;            /* model whose item vectors are used */
+	char **name;                         /* (d) of the features */
+	char *embedding;                     /* model whose item vectors are used */
 	int embedding_version;
 } BmSegmentInput;
 
@@ -57,12 +57,12 @@ typedef struct BmSegmentRows
 {
 	BmMem *mem;
 	size_t n, capacity, d;
-	float *x;          /* (n,d) */
-	bool users;        /* keep keys */
-	size_t *user;      /* (n) offsets into text */
+	float *x;     /* (n,d) */
+	bool users;   /* keep keys */
+	size_t *user; /* (n) offsets into text */
 	char *text;
 	size_t text_used, text_capacity;
-	size_t skipped;    /* rows with NULL or not finite values, users without what the kind needs */
+	size_t skipped; /* rows with NULL or not finite values, users without what the kind needs */
 } BmSegmentRows;
 
 /* Read; user NULL: all. One user of a source is read through the index. */
@@ -81,9 +81,9 @@ typedef struct BmSegmentModel
 	BmSegmentInput in;
 	BmSegmentOptions options;
 	size_t k;
-	float *centre;        /* (k,d) standardised */
-	float *mean, *scale;  /* (d) */
-	const int32 *number;  /* (k) */
+	float *centre;              /* (k,d) standardised */
+	float *mean, *scale;        /* (d) */
+	const int32 *number;        /* (k) */
 	char **name, **description; /* (k) */
 } BmSegmentModel;
 

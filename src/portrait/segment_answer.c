@@ -46,10 +46,10 @@ answer(FunctionCallInfo fcinfo, int first, const char *user)
 	bm_watch_init(&watch, 0);
 	m = bm_segment_model(bm_arg_text_or_null(fcinfo, first), version, &mem);
 	if (m->in.kind == BM_SEGMENT_COLUMNS && m->in.user_id == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("model \"%s\" does not know which column is the user",
-							   m->version->model),
-						errhint("Make it again with user_id => 'my_column'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" does not know which column is the user", m->version->model),
+				 errhint("Make it again with user_id => 'my_column'.")));
 	bm_segment_read(&rows, &m->in, &m->options, user, true, &mem, context, &watch);
 	row = AllocSetContextCreate(context, "behavmine row", ALLOCSET_SMALL_SIZES);
 	for (size_t i = 0; i < rows.n; i++)

@@ -18,10 +18,10 @@
 #include "model/query.h"
 #include "portrait/segment.h"
 
-#define TELLING 0.5    /* standard deviations from the mean that are worth a word */
-#define NAMED 2        /* features in a name */
-#define DESCRIBED 3    /* features in a description */
-#define REFERENCES 10  /* of the gap statistic */
+#define TELLING 0.5   /* standard deviations from the mean that are worth a word */
+#define NAMED 2       /* features in a name */
+#define DESCRIBED 3   /* features in a description */
+#define REFERENCES 10 /* of the gap statistic */
 #define ALGORITHM "kmeans"
 
 typedef struct Fit
@@ -70,9 +70,10 @@ no_rows(const Fit *f)
 			 errdetail("%zu %s left out.", f->rows.skipped,
 					   table ? "rows with a NULL or infinite value were"
 							 : "users without what the features need were"),
-			 table ? errhint("Fill the missing values: coalesce(column, 0) in a view.")
-				   : errhint("features => 'rfm' needs purchases; option min_events leaves out users "
-							 "with fewer events.")));
+			 table
+				 ? errhint("Fill the missing values: coalesce(column, 0) in a view.")
+				 : errhint("features => 'rfm' needs purchases; option min_events leaves out users "
+						   "with fewer events.")));
 }
 
 /* Columns to mean 0 and standard deviation 1; those that never vary become 0. */
@@ -358,7 +359,7 @@ describe(const Fit *f, size_t c, const size_t *order)
 		if (fabsf(z[order[i]]) >= TELLING || i == 0)
 			appendStringInfo(&s, "%s%s %s (%.3g, all %.3g)", i ? ", " : "", f->in.name[order[i]],
 							 fabsf(z[order[i]]) < TELLING ? "about average"
-							 : z[order[i]] > 0			  ? "high"
+							 : z[order[i]] > 0            ? "high"
 														  : "low",
 							 value_of(f, order[i], z[order[i]]), value_of(f, order[i], 0));
 	return s.data;
@@ -608,8 +609,10 @@ arg_columns(Fit *f, FunctionCallInfo fcinfo, Oid relid)
 		for (int i = 0; i < all; i++)
 		{
 			get_type_category_preferred(
-				getBaseType(get_atttype(relid, get_attnum(relid, column[i]))), &category, &preferred);
-			if (category == TYPCATEGORY_NUMERIC && !(in->user_id && strcmp(column[i], in->user_id) == 0))
+				getBaseType(get_atttype(relid, get_attnum(relid, column[i]))), &category,
+				&preferred);
+			if (category == TYPCATEGORY_NUMERIC &&
+				!(in->user_id && strcmp(column[i], in->user_id) == 0))
 				name[n++] = column[i];
 		}
 	}

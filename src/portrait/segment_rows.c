@@ -188,7 +188,8 @@ read_portraits(BmSegmentRows *r, BmSegmentInput *in, const BmCrowd *c, BmPool *p
 		for (size_t i = 0; i < n; i++)
 			if (bm_segment_row(next_row(r), in, &p[i], c->people))
 			{
-				char *user = r->users ? bm_dict_text(&c->log->users.view, (uint32_t) (first + i)) : "";
+				char *user =
+					r->users ? bm_dict_text(&c->log->users.view, (uint32_t) (first + i)) : "";
 
 				keep_row(r, user, strlen(user));
 			}
@@ -212,17 +213,18 @@ typedef struct Vectors
 static void
 load_vectors(Vectors *out, BmSegmentInput *in, BmMem *mem)
 {
-	BmVersion *v = bm_version_load(in->embedding ? in->embedding : in->source, in->embedding_version);
+	BmVersion *v =
+		bm_version_load(in->embedding ? in->embedding : in->source, in->embedding_version);
 	const BmAlgorithm *a = bm_algorithm_or_null(v->algorithm);
 	BmTensors *t = palloc0(sizeof(BmTensors));
 
 	if (a == NULL || a->core == NULL || a->core->item_embedding == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("version %d of model \"%s\" has no item embeddings", v->version,
-							   v->model),
-						errdetail("Its algorithm is \"%s\".", v->algorithm),
-						errhint("Train one that has: SELECT * FROM behav_train(%s, 'als').",
-								quote_literal_cstr(v->model))));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" has no item embeddings", v->version, v->model),
+				 errdetail("Its algorithm is \"%s\".", v->algorithm),
+				 errhint("Train one that has: SELECT * FROM behav_train(%s, 'als').",
+						 quote_literal_cstr(v->model))));
 	in->embedding = v->model;
 	in->embedding_version = v->version;
 	if (!bm_version_tensor(v, psprintf("%s/%s", a->name, a->core->item_embedding), t, &out->items,
@@ -285,7 +287,8 @@ embed_all(BmSegmentRows *r, const BmSegmentInput *in, const BmCrowd *c, const Ve
 		memset(x, 0, r->d * sizeof(float));
 		for (size_t e = log->start[u]; e < log->start[u + 1]; e++)
 			if (log->item[e] != BM_NONE && code[log->item[e]] != BM_NONE)
-				add_vector(x, v, code[log->item[e]], c->weight[log->event ? log->event[e] : 0], &sum);
+				add_vector(x, v, code[log->item[e]], c->weight[log->event ? log->event[e] : 0],
+						   &sum);
 		if (log->start[u + 1] - log->start[u] >= (size_t) in->min_events &&
 			finish_mean(x, r->d, sum))
 		{
@@ -338,9 +341,10 @@ bm_segment_features(BmSegmentInput *in)
 		in->d = bmc_portrait_features(in->feature, (BmFeatureKind) in->kind, (size_t) in->nevents);
 		in->name = palloc(sizeof(char *) * BM_MOST_FEATURES);
 		for (size_t j = 0; j < in->d; j++)
-			in->name[j] = in->feature[j].name ? pstrdup(in->feature[j].name)
-											  : psprintf("%s_per_%s", in->event[in->feature[j].event],
-														 in->event[0]);
+			in->name[j] =
+				in->feature[j].name
+					? pstrdup(in->feature[j].name)
+					: psprintf("%s_per_%s", in->event[in->feature[j].event], in->event[0]);
 	}
 }
 
@@ -377,9 +381,10 @@ read_source(BmSegmentRows *out, BmSegmentInput *in, const BmSegmentOptions *o, c
 		bm_segment_features(in);
 	out->d = in->d;
 	if (out->d == 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("source \"%s\" has one behaviour only: there are no rates", in->source),
-						errhint("Use features => 'rfm' or 'all'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("source \"%s\" has one behaviour only: there are no rates", in->source),
+				 errhint("Use features => 'rfm' or 'all'.")));
 	if (in->kind == BM_SEGMENT_EMBEDDING)
 		embed_all(out, in, &crowd, &vectors);
 	else

@@ -62,7 +62,8 @@ test_counts(void)
 	{
 		size_t n = 1 + seed % 300;
 		BmPortrait p;
-		uint32_t sessions = 0, days = 0, orders = 0, buys = 0, returns = 0, hour[24] = {0}, pair = 0;
+		uint32_t sessions = 0, days = 0, orders = 0, buys = 0, returns = 0, hour[24] = {0},
+				 pair = 0;
 		uint32_t cheap = 0, listed = 0;
 		double total = 0, returned = 0;
 		int64_t order_day = INT64_MIN;
@@ -165,7 +166,8 @@ test_tally(void)
 
 			for (size_t i = 0; i < n; i++)
 			{
-				double w = exp2(-(double) (p.last - event[i].time) / (double) BM_PORTRAIT_HALF_LIFE);
+				double w =
+					exp2(-(double) (p.last - event[i].time) / (double) BM_PORTRAIT_HALF_LIFE);
 
 				count += event[i].code[BM_TALLY_CATEGORY] == t->slot[s].code;
 				all += w;
@@ -229,7 +231,8 @@ test_next(void)
 
 		for (int j = 0; j < 4; j++)
 			own += p.next[p.current][j];
-		CHECK_NEAR(probability[i], (p.next[p.current][i] + 10.0 * (1 + i) / 10.0) / (own + 10.0), 1e-12);
+		CHECK_NEAR(probability[i], (p.next[p.current][i] + 10.0 * (1 + i) / 10.0) / (own + 10.0),
+				   1e-12);
 		sum += probability[i];
 	}
 	CHECK_NEAR(sum, 1.0, 1e-12);

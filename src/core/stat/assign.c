@@ -14,11 +14,11 @@ typedef struct Search
 {
 	const double *cost;
 	size_t rows, cols;
-	double *u, *v;     /* (rows + 1), (cols + 1) potentials */
-	size_t *row;       /* (cols + 1) row of a column, 1-based; 0: free. row[0]: the one that enters */
-	size_t *before;    /* (cols + 1) the column before it on the path */
-	double *least;     /* (cols + 1) length of the shortest path so far */
-	bool *done;        /* (cols + 1) */
+	double *u, *v;  /* (rows + 1), (cols + 1) potentials */
+	size_t *row;    /* (cols + 1) row of a column, 1-based; 0: free. row[0]: the one that enters */
+	size_t *before; /* (cols + 1) the column before it on the path */
+	double *least;  /* (cols + 1) length of the shortest path so far */
+	bool *done;     /* (cols + 1) */
 } Search;
 
 /* Take the nearest column into the tree of shortest paths; returns it. */

@@ -330,7 +330,8 @@ bmc_portrait_taste(float *out, const BmPortrait *p)
 	double norm = 0;
 
 	for (int i = 0; i < BM_PORTRAIT_TASTE; i++)
-		norm = fmax(norm, fabs(p->taste[i])); /* first by the largest: squares may leave the range */
+		norm =
+			fmax(norm, fabs(p->taste[i])); /* first by the largest: squares may leave the range */
 	for (int i = 0; i < BM_PORTRAIT_TASTE; i++)
 		out[i] = norm > 0 ? (float) (p->taste[i] / norm) : 0.0f;
 	norm = 0;

@@ -63,9 +63,9 @@ typedef struct BmTallySlot
 
 typedef struct BmTally
 {
-	uint32_t n;       /* slots in use */
-	uint32_t events;  /* with a value */
-	double recent;    /* sum of all, also of values that lost their slot */
+	uint32_t n;      /* slots in use */
+	uint32_t events; /* with a value */
+	double recent;   /* sum of all, also of values that lost their slot */
 	BmTallySlot slot[BM_PORTRAIT_SLOTS];
 } BmTally;
 
@@ -93,23 +93,23 @@ typedef struct BmPortrait
 	uint32_t nevents;
 	uint32_t event[BM_PORTRAIT_EVENTS]; /* codes of behaviours, by first appearance */
 	uint32_t count[BM_PORTRAIT_EVENTS];
-	int64_t newest[BM_PORTRAIT_EVENTS]; /* time of the newest event of each */
+	int64_t newest[BM_PORTRAIT_EVENTS];                    /* time of the newest event of each */
 	uint32_t next[BM_PORTRAIT_EVENTS][BM_PORTRAIT_EVENTS]; /* [one][the next] */
-	uint32_t current;                                      /* place of the newest event's behaviour */
+	uint32_t current; /* place of the newest event's behaviour */
 
-	uint32_t hour[24], weekday[7]; /* local; 0 is Monday */
-	int64_t week;                  /* the newest, by number */
+	uint32_t hour[24], weekday[7];      /* local; 0 is Monday */
+	int64_t week;                       /* the newest, by number */
 	uint32_t weekly[BM_PORTRAIT_WEEKS]; /* [0] the newest */
 
 	uint32_t purchases; /* events */
 	uint32_t orders;    /* local days with a purchase */
 	int32_t order_day, first_order_day;
 	int64_t first_purchase, last_purchase;
-	uint32_t returns; /* events of purchase with an amount below zero */
+	uint32_t returns;       /* events of purchase with an amount below zero */
 	double total, returned; /* amounts; returned <= 0 */
 	BmSpread price, seen;   /* of purchases; of other events */
 	BmSpread amount;        /* log(1 + amount) of a purchase event */
-	double odd;             /* largest of them in standard deviations above the mean of those before */
+	double odd; /* largest of them in standard deviations above the mean of those before */
 	double odd_amount;
 	int64_t odd_at;
 	uint32_t listed, discounted; /* purchases with a list price; those clearly below it */

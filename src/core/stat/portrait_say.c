@@ -7,23 +7,23 @@
 #include "core/stat/portrait.h"
 
 #define DAY (INT64_C(86400) * 1000000)
-#define LEAST_EVENTS 20        /* before shares of hours and days are telling */
-#define LOYAL_ORDERS 5         /* orders */
-#define WINDOW_EVENTS 50       /* events without a purchase */
-#define LEAST_TREND 10         /* events in the larger of two times four weeks */
-#define DORMANT_DAYS 90        /* without an event */
-#define LEAST_RETURNS 3        /* returns */
-#define RETURNED_SHARE 0.3     /* of what was bought, by amount */
-#define LEAST_LISTED 3         /* purchases with a list price */
-#define BURST_ORDERS 10        /* purchases in ten minutes */
-#define FAST_EVENTS 60         /* events in a minute */
-#define ODD_DEVIATIONS 4.0     /* standard deviations above the mean of the purchases before */
-#define NEW_DEVICE (7 * DAY)   /* before the newest event */
+#define LEAST_EVENTS 20      /* before shares of hours and days are telling */
+#define LOYAL_ORDERS 5       /* orders */
+#define WINDOW_EVENTS 50     /* events without a purchase */
+#define LEAST_TREND 10       /* events in the larger of two times four weeks */
+#define DORMANT_DAYS 90      /* without an event */
+#define LEAST_RETURNS 3      /* returns */
+#define RETURNED_SHARE 0.3   /* of what was bought, by amount */
+#define LEAST_LISTED 3       /* purchases with a list price */
+#define BURST_ORDERS 10      /* purchases in ten minutes */
+#define FAST_EVENTS 60       /* events in a minute */
+#define ODD_DEVIATIONS 4.0   /* standard deviations above the mean of the purchases before */
+#define NEW_DEVICE (7 * DAY) /* before the newest event */
 
 const char *const bmc_tag_names[BM_TAGS] = {
-	"buyer",   "repeat_buyer", "loyal",        "window_shopper", "discount_hunter",
-	"night_owl", "weekender",  "rising",       "fading",         "dormant",
-	"many_returns", "order_burst", "fast_events", "odd_order",   "new_device"};
+	"buyer",        "repeat_buyer", "loyal",       "window_shopper", "discount_hunter",
+	"night_owl",    "weekender",    "rising",      "fading",         "dormant",
+	"many_returns", "order_burst",  "fast_events", "odd_order",      "new_device"};
 
 static double
 when(bool holds, double score)
@@ -76,16 +76,15 @@ bmc_portrait_tags(double *score, const BmPortrait *p, int64_t now)
 	score[BM_TAG_DISCOUNT_HUNTER] = when(p->listed >= LEAST_LISTED && cheap >= 0.5, cheap);
 	score[BM_TAG_NIGHT_OWL] = when(enough && night >= 0.5, night);
 	score[BM_TAG_WEEKENDER] = when(enough && weekend >= 0.6, weekend);
-	score[BM_TAG_RISING] = when(recent >= LEAST_TREND && recent >= 2.0 * before,
-								recent / fmax(before, 1.0));
-	score[BM_TAG_FADING] = when(before >= LEAST_TREND && before >= 2.0 * recent,
-								before / fmax(recent, 1.0));
+	score[BM_TAG_RISING] =
+		when(recent >= LEAST_TREND && recent >= 2.0 * before, recent / fmax(before, 1.0));
+	score[BM_TAG_FADING] =
+		when(before >= LEAST_TREND && before >= 2.0 * recent, before / fmax(recent, 1.0));
 	score[BM_TAG_DORMANT] = when(p->events > 0 && idle >= DORMANT_DAYS, idle);
 	score[BM_TAG_MANY_RETURNS] = when(p->returns >= LEAST_RETURNS && back > RETURNED_SHARE, back);
 	score[BM_TAG_ORDER_BURST] =
 		when(p->orders_in_10min.most >= BURST_ORDERS, p->orders_in_10min.most);
-	score[BM_TAG_FAST_EVENTS] =
-		when(p->events_in_1min.most >= FAST_EVENTS, p->events_in_1min.most);
+	score[BM_TAG_FAST_EVENTS] = when(p->events_in_1min.most >= FAST_EVENTS, p->events_in_1min.most);
 	score[BM_TAG_ODD_ORDER] = when(p->odd >= ODD_DEVIATIONS, p->odd);
 	score[BM_TAG_NEW_DEVICE] = new_device(p);
 }
