@@ -1,6 +1,9 @@
 -- Segments: found again where they were planted, described, numbered, asked, wrong input.
 SET behavmine.progress = off;
 SET TimeZone = 'UTC';
+SET DateStyle = 'ISO';
+CREATE SCHEMA segments;
+SET search_path = segments, public;
 
 -- a table: three groups, a column that never varies, rows that cannot be used
 CREATE TABLE point AS
@@ -53,38 +56,43 @@ SELECT * FROM behav_segments('few', data => 'few', user_id => 'id', k => 2);
 
 -- a source: planted segments are found by the rates of behaviours (bench/segments.sh asks for more, of more data)
 CREATE TABLE events AS SELECT * FROM behav_simulate(users => 250, items => 100, days => 500, seed => 7);
-SELECT FROM behav_source('shop', 'events');
-SELECT count(*) AS segments FROM behav_segments('planted', source => 'shop', features => 'rates', k => 4, options => '{"min_events": 1000}');
+SELECT FROM behav_source('seg_shop', 'events');
+SELECT count(*) AS segments FROM behav_segments('planted', source => 'seg_shop', features => 'rates', k => 4, options => '{"min_events": 1000}');
 WITH pair AS (SELECT s.segment, t.other FROM behav_segment_table('planted') s JOIN behav_simulate_truth(250, 100, 500, 7) t ON t.kind = 'user_segment' AND t.key = s.user_id::bigint),
 cell AS (SELECT sum(n * (n - 1) / 2) AS together FROM (SELECT count(*) AS n FROM pair GROUP BY segment, other) c),
 a AS (SELECT sum(n * (n - 1) / 2) AS a FROM (SELECT count(*) AS n FROM pair GROUP BY segment) c),
 b AS (SELECT sum(n * (n - 1) / 2) AS b FROM (SELECT count(*) AS n FROM pair GROUP BY other) c),
 n AS (SELECT count(*) * (count(*) - 1) / 2.0 AS n FROM pair)
 SELECT (together - a * b / n) / ((a + b) / 2 - a * b / n) > 0.85 AS found FROM cell, a, b, n;
-SELECT count(*) AS segments, bool_and(note ~ 'silhouette') AS chosen FROM behav_segments('value', source => 'shop');
+SELECT count(*) AS segments, bool_and(note ~ 'silhouette') AS chosen FROM behav_segments('value', source => 'seg_shop');
 SELECT count(*) > 200 AS many, count(DISTINCT segment) > 1 AS several FROM behav_segment_table('value');
 -- what one user is asked and what all are asked is the same
 SELECT count(*) FILTER (WHERE o.segment = t.segment AND abs(o.distance - t.distance) < 1e-5) = count(*) AS same
 FROM behav_segment_table('value') t, behav_segment(t.user_id, 'value') o WHERE t.user_id::int % 10 = 0;
-SELECT count(*) AS segments FROM behav_segments('every', source => 'shop', features => 'all', k => 3);
+SELECT count(*) AS segments FROM behav_segments('every', source => 'seg_shop', features => 'all', k => 3);
 -- item vectors of a recommender
 SET client_min_messages = warning;
-SELECT algorithm FROM behav_train('shop', 'als', options => '{"factors": 8, "iterations": 3}', seed => 1);
+SELECT algorithm FROM behav_train('seg_shop', 'als', options => '{"factors": 8, "iterations": 3}', seed => 1);
 RESET client_min_messages;
-SELECT count(*) AS segments, bool_and(features ? 'dimension_8') AS eight FROM behav_segments('taste', source => 'shop', features => 'embedding', k => 4);
+SELECT count(*) AS segments, bool_and(features ? 'dimension_8') AS eight FROM behav_segments('taste', source => 'seg_shop', features => 'embedding', k => 4);
 SELECT count(*) FILTER (WHERE o.segment = t.segment) >= 0.9 * count(*) AS same
 FROM behav_segment_table('taste') t, behav_segment(t.user_id, 'taste') o WHERE t.user_id::int % 20 = 0;
 
 -- wrong input
 SELECT * FROM behav_segments('x');
-SELECT * FROM behav_segments('x', source => 'shop', data => 'point');
-SELECT * FROM behav_segments('x', source => 'shop', features => 'colour');
-SELECT * FROM behav_segments('x', source => 'shop', k => 0);
+SELECT * FROM behav_segments('x', source => 'seg_shop', data => 'point');
+SELECT * FROM behav_segments('x', source => 'seg_shop', features => 'colour');
+SELECT * FROM behav_segments('x', source => 'seg_shop', k => 0);
 SELECT * FROM behav_segments('x', data => 'point', columns => '{a,nope}');
 SELECT * FROM behav_segments('x', data => 'point', columns => '{word}');
-SELECT * FROM behav_segments('x', source => 'shop', options => '{"start": 3}');
-SELECT * FROM behav_segments('x', source => 'shop', options => '{"min_events": 1000000}');
-SELECT * FROM behav_segments('shop', source => 'shop', k => 2);
-SELECT * FROM behav_segment(1, 'shop');
+SELECT * FROM behav_segments('x', source => 'seg_shop', options => '{"start": 3}');
+SELECT * FROM behav_segments('x', source => 'seg_shop', options => '{"min_events": 1000000}');
+SELECT * FROM behav_segments('seg_shop', source => 'seg_shop', k => 2);
+SELECT * FROM behav_segment(1, 'seg_shop');
 SELECT * FROM behav_segment(1);
 SELECT * FROM behav_segment('nobody', 'value');
+
+SELECT count(behav_drop_model(model)) AS dropped FROM behav_models WHERE task = 'segment' OR model = 'seg_shop';
+SELECT behav_drop_source('seg_shop');
+SET client_min_messages = warning;
+DROP SCHEMA segments CASCADE;
