@@ -116,16 +116,24 @@ bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
 static void
 must_be_bindable(const BmVersion *v)
 {
+	static const struct
+	{
+		const char *task, *ask;
+	} others[] = {{"value", "behav_clv_table"},
+				  {"forecast", "behav_forecast_table"},
+				  {"segment", "behav_segment_table"}};
+
 	if (bm_version_bindable(v))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					errmsg("model \"%s\" does not recommend", v->model),
-					errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
-					strcmp(v->task, "value") == 0
-						? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
-								  quote_literal_cstr(v->model))
-						: errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
-								  quote_literal_cstr(v->model))));
+	for (int i = 0; i < lengthof(others); i++)
+		if (strcmp(v->task, others[i].task) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("model \"%s\" does not recommend", v->model),
+					 errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+					 errhint("Ask it with SELECT * FROM %s(model => %s).", others[i].ask,
+							 quote_literal_cstr(v->model))));
+	bm_version_damaged(v, NULL, "its task \"%s\" is unknown", v->task);
 }
 
 static void
