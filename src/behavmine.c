@@ -10,7 +10,9 @@
 #include "utils/guc.h"
 
 #include "pg/compat.h"
+#include "predict/algorithms_rows.h"
 #include "recommend/algorithms.h"
+#include "train/rows.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,17 +20,27 @@ PG_MODULE_MAGIC;
  * Every algorithm, the cheap ones first: the default choice fits them in this order, so that a bound
  * on the seconds leaves out the costly ones.
  */
-const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,     &bm_algorithm_markov,
-											&bm_algorithm_seq_rules,   &bm_algorithm_item_knn,
-											&bm_algorithm_session_knn, &bm_algorithm_ease,
-											&bm_algorithm_als,         &bm_algorithm_sasrec,
-											&bm_algorithm_blend,       NULL};
+const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
+											&bm_algorithm_markov,
+											&bm_algorithm_seq_rules,
+											&bm_algorithm_item_knn,
+											&bm_algorithm_session_knn,
+											&bm_algorithm_ease,
+											&bm_algorithm_als,
+											&bm_algorithm_sasrec,
+											&bm_algorithm_blend,
+											&bm_algorithm_logistic,
+											&bm_algorithm_linear,
+											&bm_algorithm_gbdt,
+											NULL};
 
 int bm_max_memory_kb;
 int bm_num_threads;
 bool bm_progress_notice;
 int bm_progress_interval_ms;
 char *bm_default_model;
+int bm_max_classes;
+char *bm_xgboost_library;
 
 enum
 {
@@ -79,5 +91,12 @@ _PG_init(void)
 							   "Model that answers when a call names none.",
 							   "Empty: the only model that is deployed.", &bm_default_model, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("behavmine.max_classes", "Most classes that a target may have.",
+							"A target with more is refused: it is a key or a number, no class.",
+							&bm_max_classes, 100, 2, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("behavmine.xgboost_library",
+							   "File of the library that fits the algorithm \"gbdt\".",
+							   "Empty: libxgboost.so, as the system's loader finds it.",
+							   &bm_xgboost_library, "", PGC_SUSET, 0, NULL, NULL, NULL);
 	bm_reserve_prefix("behavmine");
 }

@@ -2,14 +2,15 @@
 
 CREATE FUNCTION @extschema@.behav_train(
 	model text, algorithm text = NULL, source text = NULL, options jsonb = '{}',
-	deploy text = 'if_better', seed bigint = 0, background boolean = false)
+	deploy text = 'if_better', seed bigint = 0, background boolean = false,
+	data regclass = NULL, target name = NULL, features name[] = NULL)
 RETURNS TABLE (
 	model text, version int, task text, algorithm text, rows bigint, users bigint, items bigint,
 	epochs int, seconds float8, metric text, value float8, baseline float8, deployed boolean,
 	job bigint, note text)
 AS 'MODULE_PATHNAME', 'behav_train' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1;
-COMMENT ON FUNCTION @extschema@.behav_train(text, text, text, jsonb, text, bigint, boolean) IS
-'Train a recommender on an event source, measure it beside popularity, save it as a version, deploy it if it is better. Without an algorithm the best of those that fit the data is chosen. Example: SELECT * FROM behav_train(''shop'')';
+COMMENT ON FUNCTION @extschema@.behav_train(text, text, text, jsonb, text, bigint, boolean, regclass, name, name[]) IS
+'Train a recommender on an event source, or a model of the rows of a table (data, target, features), measure it beside its baseline, save it as a version, deploy it if it is better. Without an algorithm the best of those that fit the data is chosen. Example: SELECT * FROM behav_train(''shop'')';
 
 CREATE FUNCTION @extschema@.behav_compare(
 	source text, algorithms text[] = NULL, options jsonb = '{}', seed bigint = 0)

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "event/encode_row.h"
 #include "event/source.h"
 
 /* ---- fitting ---- */
@@ -147,14 +148,7 @@ typedef struct EncodeCache
 	BmMem mem;
 	float *x;       /* (width + ncodes) */
 	uint32_t *code; /* (ncodes) */
-	BmCell *cell;   /* (ncolumns) */
-	TupleDesc desc; /* of the row type below; NULL: none yet */
-	Oid row_type;
-	int32 row_typmod;
-	int *attribute; /* (ncolumns) from 0; -1: not used */
-	BmFrameColumn *column;
-	Datum *value;
-	bool *null;
+	BmRowReader *reader;
 } EncodeCache;
 
 static EncodeCache *
@@ -163,7 +157,6 @@ new_cache(FunctionCallInfo fcinfo)
 	EncodeCache *c = fcinfo->flinfo->fn_extra;
 	struct varlena *given = (struct varlena *) PG_GETARG_POINTER(0);
 	MemoryContext old;
-	size_t n;
 
 	if (c == NULL)
 	{
@@ -178,12 +171,9 @@ new_cache(FunctionCallInfo fcinfo)
 	old = MemoryContextSwitchTo(c->context);
 	bm_mem_init(&c->mem, c->context);
 	c->encoder = bm_encode_load(PG_GETARG_JSONB_P(0), NULL, NULL, &c->mem);
-	n = c->encoder->core.ncolumns;
 	c->x = palloc((c->encoder->core.width + c->encoder->core.ncodes + 1) * sizeof(float));
 	c->code = palloc((c->encoder->core.ncodes + 1) * sizeof(uint32_t));
-	c->cell = palloc0(n * sizeof(BmCell));
-	c->attribute = palloc(n * sizeof(int));
-	c->column = palloc0(n * sizeof(BmFrameColumn));
+	c->reader = bm_row_reader(c->encoder);
 	c->given = palloc(VARSIZE_ANY(given));
 	memcpy(c->given, given, VARSIZE_ANY(given));
 	MemoryContextSwitchTo(old);
@@ -205,104 +195,6 @@ encode_cache(FunctionCallInfo fcinfo)
 	return new_cache(fcinfo);
 }
 
-static int
-find_attribute(TupleDesc desc, const char *name)
-{
-	const char **names = palloc(sizeof(char *) * Max(desc->natts, 1));
-	const char *near;
-	int n = 0;
-
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute a = TupleDescAttr(desc, i);
-
-		if (a->attisdropped)
-			continue;
-		if (strcmp(NameStr(a->attname), name) == 0)
-			return i;
-		names[n++] = NameStr(a->attname);
-	}
-	near = bm_nearest(name, names, n);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("the row has no column \"%s\", which the encoder was fitted on", name),
-			 near ? errhint("Perhaps \"%s\" was renamed: give it its old name in a subquery.", near)
-				  : errhint("Add it in a subquery, or fit the encoder again.")));
-	return -1;
-}
-
-/* Where the encoder's columns are in rows of this type. */
-static void
-look_up_row_type(EncodeCache *c, Oid type, int32 typmod)
-{
-	const BmTableEncoder *t = c->encoder;
-	MemoryContext old = MemoryContextSwitchTo(c->context);
-	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, typmod);
-
-	for (int j = 0; j < (int) t->core.ncolumns; j++)
-	{
-		c->attribute[j] = -1;
-		if (!bm_encode_uses(t, j))
-			continue;
-		c->attribute[j] = find_attribute(desc, t->column[j].name);
-		bm_encode_check_type(t, j, &c->column[j], TupleDescAttr(desc, c->attribute[j])->atttypid);
-	}
-	c->value = palloc(sizeof(Datum) * Max(desc->natts, 1));
-	c->null = palloc(sizeof(bool) * Max(desc->natts, 1));
-	c->row_type = type;
-	c->row_typmod = typmod;
-	c->desc = desc;
-	MemoryContextSwitchTo(old);
-}
-
-static void
-check_cell(const BmTableEncoder *t, int j, const BmCell *cell)
-{
-	const BmEncoderColumn *c = &t->core.column[j];
-
-	if (cell->nonfinite && !c->nonfinite)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION), errmsg("column \"%s\" is not finite", c->name),
-			 errdetail("A NaN or an infinity can be no feature, nor can a number beyond 1e150."),
-			 errhint("Make it NULL, or fit the encoder with \"non_finite\": \"missing\" for "
-					 "this column.")));
-	if (c->kind == BM_COLUMN_VECTOR && !cell->missing && cell->len != c->dim)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("column \"%s\" has an array of another length", c->name),
-						errdetail("It has %zu elements; the encoder was fitted on %u.", cell->len,
-								  c->dim)));
-}
-
-static void
-row_cells(EncodeCache *c, HeapTupleHeader row)
-{
-	BmTableEncoder *t = c->encoder;
-	Oid type = HeapTupleHeaderGetTypeId(row);
-	int32 typmod = HeapTupleHeaderGetTypMod(row);
-	HeapTupleData tuple;
-
-	if (c->desc == NULL || c->row_type != type || c->row_typmod != typmod)
-		look_up_row_type(c, type, typmod);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
-	heap_deform_tuple(&tuple, c->desc, c->value, c->null);
-	for (int j = 0; j < (int) t->core.ncolumns; j++)
-	{
-		int a = c->attribute[j];
-
-		if (a < 0)
-		{
-			c->cell[j].missing = true;
-			continue;
-		}
-		bm_frame_cell(&c->cell[j], &c->column[j], c->value[a], c->null[a], &t->zone);
-		check_cell(t, j, &c->cell[j]);
-	}
-}
-
 /* behav_encode(encoder, row): the features, then the codes of embeddings. */
 BM_FUNCTION(behav_encode);
 Datum
@@ -311,8 +203,7 @@ behav_encode(PG_FUNCTION_ARGS)
 	EncodeCache *c = encode_cache(fcinfo);
 	const BmRowEncoder *e = &c->encoder->core;
 
-	row_cells(c, PG_GETARG_HEAPTUPLEHEADER(1));
-	bmc_encoder_row(c->x, c->code, e, c->cell);
+	bmc_encoder_row(c->x, c->code, e, bm_row_cells(c->reader, PG_GETARG_HEAPTUPLEHEADER(1)));
 	for (size_t k = 0; k < e->ncodes; k++)
 		c->x[e->width + k] = (float) c->code[k];
 	PG_RETURN_DATUM(bm_float4_array(c->x, e->width + e->ncodes));

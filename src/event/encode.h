@@ -43,6 +43,7 @@ typedef struct BmEncodePlan
 	BmColumnSpec *spec;    /* (n) */
 	char *time_zone;
 	uint32 folds;
+	bool quiet; /* no notices: this is not the first fit of the plan */
 } BmEncodePlan;
 
 #define BM_PLAN_EXTRA 4

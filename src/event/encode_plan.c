@@ -527,7 +527,8 @@ bm_encode_fit(const BmEncodePlan *plan, const BmFrame *frame, BmEncoderFit *fit,
 		encoder->type[j] = format_type_be(plan->column[j].type);
 		encoder->core.column[j].name = plan->column[j].name;
 	}
-	tell_dropped(&encoder->core);
+	if (!plan->quiet)
+		tell_dropped(&encoder->core);
 	if (encoder->core.width == 0 && encoder->core.ncodes == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

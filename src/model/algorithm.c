@@ -46,6 +46,19 @@ bm_algorithm(const char *name)
 					 : errhint("SELECT name, summary FROM behav_algorithms()")));
 }
 
+BmFitter
+bm_fitter(const BmAlgorithm *algorithm)
+{
+	const BmRecommender *r = algorithm->core;
+	const BmPredictor *p = algorithm->predictor;
+
+	if (r)
+		return (BmFitter){r->options_size, r->bound_size,  r->fit_bytes, r->fit_begin,
+						  r->fit_step,     r->fit_tensors, r->fit_end};
+	return (BmFitter){p->options_size, p->bound_size,  p->fit_bytes, p->fit_begin,
+					  p->fit_step,     p->fit_tensors, p->fit_end};
+}
+
 /* behav_algorithms(): name, task, network, options (how many), summary. */
 BM_FUNCTION(behav_algorithms);
 Datum

@@ -13,7 +13,7 @@ part_names(const BmVersion *v, char **name)
 	JsonbValue *parts = NULL;
 	int n = 0;
 
-	if (bm_algorithm_or_null(v->algorithm) && bm_algorithm(v->algorithm)->core)
+	if (bm_algorithm_or_null(v->algorithm) && !bm_is_blend(bm_algorithm(v->algorithm)))
 	{
 		name[0] = v->algorithm;
 		return 1;
@@ -66,10 +66,23 @@ item_tensor(const BmModel *model, const BmTensors *tensors, const char *name)
 	return t->data;
 }
 
-void
-bm_model_bind(BmModel *model, const BmTensors *tensors)
+/* A model of rows: what else it is made of (the encoder), the room that serves it reads from tensors. */
+static void
+bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
 {
-	MemoryContext old = MemoryContextSwitchTo(model->context);
+	const char *wrong;
+
+	model->predictor = algorithm->predictor;
+	model->predictor_bound = palloc0(algorithm->predictor->bound_size);
+	wrong = algorithm->predictor->bind(model->predictor_bound, model->tensors,
+									   psprintf("%s/", algorithm->name));
+	if (wrong)
+		bm_version_damaged(model->version, algorithm->name, "%s", wrong);
+}
+
+static void
+bind_recommender(BmModel *model, const BmTensors *tensors)
+{
 	char *name[BM_MAX_BLEND];
 	int n = part_names(model->version, name);
 
@@ -91,7 +104,57 @@ bm_model_bind(BmModel *model, const BmTensors *tensors)
 	model->popularity = item_tensor(model, tensors, "popularity");
 	model->support = item_tensor(model, tensors, "support");
 	bm_encoder_apply(model, model->version->encoder);
+}
+
+void
+bm_model_bind(BmModel *model, const BmTensors *tensors)
+{
+	MemoryContext old = MemoryContextSwitchTo(model->context);
+	const BmAlgorithm *algorithm = bm_algorithm_or_null(model->version->algorithm);
+
+	model->tensors = tensors;
+	if (algorithm && algorithm->predictor)
+		bind_predictor(model, algorithm);
+	else
+		bind_recommender(model, tensors);
 	MemoryContextSwitchTo(old);
+}
+
+BmModel *
+bm_recommender_deployed(const char *name)
+{
+	BmModel *model = bm_model_deployed(name);
+
+	if (model->predictor)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" does not recommend", model->version->model),
+				 errdetail("Its algorithm \"%s\" learned from rows.", model->version->algorithm),
+				 errhint("Ask it with SELECT p.* FROM <table> t, behav_predict(%s, t) p.",
+						 quote_literal_cstr(model->version->model))));
+	return model;
+}
+
+void
+bm_model_must_predict(const BmModel *model)
+{
+	if (model->predictor == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" does not answer for rows", model->version->model),
+				 errdetail("Its algorithm \"%s\" recommends items to users.",
+						   model->version->algorithm),
+				 errhint("Ask it with SELECT * FROM behav_recommend(<user_id>, model => %s).",
+						 quote_literal_cstr(model->version->model))));
+}
+
+BmModel *
+bm_predictor_deployed(const char *name)
+{
+	BmModel *model = bm_model_deployed(name);
+
+	bm_model_must_predict(model);
+	return model;
 }
 
 BmModel *

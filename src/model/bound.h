@@ -5,12 +5,18 @@
 #ifndef BM_BOUND_H
 #define BM_BOUND_H
 
+#include "core/num/predictor.h"
 #include "core/rec/blend.h"
 #include "model/registry.h"
 
 typedef struct BmModel
 {
 	BmVersion *version;
+	const BmTensors *tensors; /* what it is bound to */
+	/* of a model of rows; all that follows is then empty */
+	const BmPredictor *predictor;
+	void *predictor_bound;
+	/* of a recommender */
 	BmDictView items;
 	BmBlend blend; /* one part for a single algorithm; all answers go through it */
 	const float
@@ -41,5 +47,9 @@ extern BmModel *bm_model_load(const char *model, int version, BmMem *mem, Memory
  * use and after every change. Valid until the end of the statement.
  */
 extern BmModel *bm_model_deployed(const char *name);
+/* The same; 42809 with what to call instead unless it recommends, or unless it learned from rows. */
+extern BmModel *bm_recommender_deployed(const char *name);
+extern BmModel *bm_predictor_deployed(const char *name);
+extern void bm_model_must_predict(const BmModel *model);
 
 #endif

@@ -42,7 +42,7 @@ find_part(const BmVersion *v, bool (*fn)(const BmAlgorithm *))
 	JsonbIteratorToken token;
 	JsonbValue value;
 
-	if (whole && whole->core)
+	if (whole && !bm_is_blend(whole))
 		return fn(whole) ? whole : NULL;
 	parts = getKeyJsonValueFromContainer(&v->options->root, "parts", 5, NULL);
 	if (parts == NULL || parts->type != jbvBinary)
@@ -64,7 +64,7 @@ find_part(const BmVersion *v, bool (*fn)(const BmAlgorithm *))
 static bool
 embeds_items(const BmAlgorithm *a)
 {
-	return a->core->item_embedding != NULL;
+	return a->core && a->core->item_embedding != NULL;
 }
 
 /* ---- summary ---- */

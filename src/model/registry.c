@@ -70,6 +70,24 @@ bm_model_source(const char *model)
 	return source ? source : model;
 }
 
+void
+bm_model_check_task(const char *model, const char *task)
+{
+	MemoryContext context = CurrentMemoryContext;
+	BmParam name = bm_param_text(model);
+	char *old = NULL;
+
+	SPI_connect();
+	if (bm_read("SELECT task FROM behavmine.model WHERE name = $1", 1, &name) == 1)
+		old = bm_row_text(0, 1, context);
+	SPI_finish();
+	if (old && strcmp(old, task) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" has another task", model),
+				 errdetail("Its task is \"%s\", that of this training is \"%s\".", old, task),
+				 errhint("Choose another name for the new model.")));
+}
+
 int64
 bm_model_own(const char *model)
 {

@@ -70,6 +70,8 @@ extern void bm_deploy(int64 model_id, int version);
 extern int64 bm_model_id(const char *model, bool missing_ok); /* 42704 with the nearest name; 0 */
 /* The source that a model is trained on when none is named: its own, or that of its name. */
 extern const char *bm_model_source(const char *model);
+/* 42809 when a model of this name exists whose task is another one. */
+extern void bm_model_check_task(const char *model, const char *task);
 /* Take the model's training lock (transaction-level advisory); 55P03 at once when another holds it. */
 extern void bm_model_lock(const char *model);
 /* The same lock for the rest of the session: a background job holds it across its transactions. */

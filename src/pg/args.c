@@ -104,7 +104,14 @@ bm_arg_bool_or(FunctionCallInfo fcinfo, int i, bool dflt)
 char **
 bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name, int *n)
 {
-	ArrayType *array;
+	*n = 0;
+	return PG_ARGISNULL(i) ? NULL : bm_text_array_strings(PG_GETARG_DATUM(i), name, n);
+}
+
+char **
+bm_text_array_strings(Datum value, const char *name, int *n)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
 	Oid type;
 	int16 len;
 	bool byval, *nulls;
@@ -112,10 +119,6 @@ bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name, int *n)
 	Datum *values;
 	char **out;
 
-	*n = 0;
-	if (PG_ARGISNULL(i))
-		return NULL;
-	array = PG_GETARG_ARRAYTYPE_P(i);
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" must be an array of one dimension", name)));

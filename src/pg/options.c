@@ -385,6 +385,12 @@ bm_options_jsonb(const void *target, const BmOptionSpec *spec)
 }
 
 Jsonb *
+bm_jsonb_parse(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+Jsonb *
 bm_jsonb_merge(Jsonb *a, Jsonb *b)
 {
 	if (a == NULL || b == NULL)

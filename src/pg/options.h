@@ -39,6 +39,8 @@ extern void bm_options_check(Jsonb *json, const BmOptionSpec *const *specs, int 
 							 const char *what);
 /* The struct back as a jsonb object: what a version stores, every value explicit. */
 extern Jsonb *bm_options_jsonb(const void *target, const BmOptionSpec *spec);
+/* JSON that we wrote ourselves. */
+extern Jsonb *bm_jsonb_parse(const char *text);
 /* Merge two objects, right wins. Either may be NULL. */
 extern Jsonb *bm_jsonb_merge(Jsonb *a, Jsonb *b);
 

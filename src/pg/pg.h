@@ -39,6 +39,8 @@ extern int64 bm_arg_range_or(FunctionCallInfo fcinfo, int i, const char *name, i
 extern bool bm_arg_bool_or(FunctionCallInfo fcinfo, int i, bool dflt);
 /* text[] without NULLs as C strings; *n = 0 for NULL */
 extern char **bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name, int *n);
+/* The same of a value; name is for the errors */
+extern char **bm_text_array_strings(Datum value, const char *name, int *n);
 /* An interval longer than zero as microseconds; a month has 30 days, as when intervals are compared. */
 extern int64 bm_interval_micros(const Interval *interval, const char *name);
 extern Datum bm_text_datum(const char *s);

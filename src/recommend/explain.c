@@ -38,7 +38,7 @@ explain(FunctionCallInfo fcinfo, int64 key, bool is_int, const char *text)
 	float *share;
 
 	bm_srf_begin(fcinfo);
-	model = bm_model_deployed(bm_arg_text_or_null(fcinfo, 2));
+	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	code = bm_item_code(model, get_fn_expr_argtype(fcinfo->flinfo, 1), PG_GETARG_DATUM(1));

@@ -17,7 +17,7 @@ serve_arguments(FunctionCallInfo fcinfo, BmServe *serve)
 	int64 k = bm_arg_range_or(fcinfo, 1, "k", 1, BM_MAX_K, 10);
 	char *name = bm_arg_text_or_null(fcinfo, 2);
 	char *exclude = bm_arg_text_or_null(fcinfo, 3);
-	BmModel *model = bm_model_deployed(name);
+	BmModel *model = bm_recommender_deployed(name);
 
 	*serve = (BmServe){.model = &model->blend,
 					   .popularity = model->popularity,

@@ -35,7 +35,7 @@ behav_similar_items(PG_FUNCTION_ARGS)
 	size_t n;
 
 	bm_srf_begin(fcinfo);
-	model = bm_model_deployed(bm_arg_text_or_null(fcinfo, 2));
+	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	code = bm_item_code(model, get_fn_expr_argtype(fcinfo->flinfo, 0), PG_GETARG_DATUM(0));

@@ -266,7 +266,7 @@ begin(TableJob *job, FunctionCallInfo fcinfo)
 
 	memset(job, 0, sizeof(*job));
 	job->context = CurrentMemoryContext;
-	job->model = bm_model_deployed(name);
+	job->model = bm_recommender_deployed(name);
 	(void) bm_answer_reader(job->model); /* 55000 without a source */
 	job->source = bm_source_load(job->model->version->source);
 	job->serve = (BmServe){.model = &job->model->blend,

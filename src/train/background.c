@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 #include "catalog/pg_type.h"
 
+#include "train/rows.h"
 #include "train/train.h"
 
 #define JOB_BACKEND_TYPE "behavmine job"
@@ -39,12 +40,6 @@ StaticAssertDecl(sizeof(JobStart) <= BGW_EXTRALEN, "a job's start fits bgw_extra
 
 extern PGDLLEXPORT void behav_worker_main(Datum arg);
 
-static Jsonb *
-jsonb_of(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
-
 /* ---- the caller's side ---- */
 
 static Jsonb *
@@ -54,8 +49,13 @@ request_json(const BmTraining *t)
 	StringInfoData s;
 
 	initStringInfo(&s);
-	appendStringInfoString(&s, "{\"source\":");
-	escape_json(&s, t->source_name);
+	if (t->rows)
+		bm_rows_request_json(&s, t->rows);
+	else
+	{
+		appendStringInfoString(&s, "{\"source\":");
+		escape_json(&s, t->source_name);
+	}
 	appendStringInfoString(&s, ",\"algorithm\":");
 	if (t->algorithm)
 		escape_json(&s, t->algorithm);
@@ -64,7 +64,7 @@ request_json(const BmTraining *t)
 	appendStringInfo(&s, ",\"deploy\":\"%s\",\"seed\":" INT64_FORMAT ",\"options\":%s}",
 					 rules[t->rule], t->seed,
 					 JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)));
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }
 
 static int64
@@ -91,7 +91,8 @@ bm_background_train(const BmTraining *t)
 	JobStart start = {MyDatabaseId, GetUserId(), InvalidTransactionId, insert_job(t)};
 	BackgroundWorker worker;
 
-	(void) bm_source_load(t->source_name); /* what is wrong now is told now */
+	if (t->rows == NULL)
+		(void) bm_source_load(t->source_name); /* what is wrong now is told now */
 	start.xid = GetTopTransactionId();
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -154,18 +155,27 @@ claim_job(const JobStart *start, MemoryContext parent)
 						  "OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
 						  "arguments ->> 'algorithm', arguments ->> 'source', "
 						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
-						  "arguments ->> 'seed'",
+						  "arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
+						  "ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
+						  "coalesce(arguments -> 'features', '[]')))",
 						  2, types, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
 		TupleDesc desc = SPI_tuptable->tupdesc;
-		char *field[6];
+		BmRequest request = {.model = SPI_getvalue(row, desc, 1),
+							 .algorithm = SPI_getvalue(row, desc, 2),
+							 .source = SPI_getvalue(row, desc, 3),
+							 .options = bm_jsonb_parse(SPI_getvalue(row, desc, 4)),
+							 .deploy = SPI_getvalue(row, desc, 5),
+							 .seed = strtoll(SPI_getvalue(row, desc, 6), NULL, 10),
+							 .data = SPI_getvalue(row, desc, 7),
+							 .target = SPI_getvalue(row, desc, 8)};
+		bool null;
 
-		for (int i = 0; i < 6; i++)
-			field[i] = SPI_getvalue(row, desc, i + 1);
-		t = bm_training_begin(field[0], field[1], field[2], jsonb_of(field[3]), field[4],
-							  strtoll(field[5], NULL, 10), parent);
+		request.features = bm_text_array_strings(SPI_getbinval(row, desc, 9, &null), "features",
+												 &request.nfeatures);
+		t = bm_training_begin(&request, parent);
 	}
 	SPI_finish();
 	PopActiveSnapshot();
@@ -186,7 +196,7 @@ outcome_json(const BmTraining *t)
 					 "\"baseline\":%.6f,\"deployed\":%s}",
 					 t->version.version, t->version.algorithm, t->version.metric, t->version.value,
 					 t->version.baseline, t->deployed ? "true" : "false");
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }
 
 static void

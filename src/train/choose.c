@@ -24,9 +24,8 @@ bm_work(const BmAlgorithm *algorithm, const BmFitSize *size, const void *setting
 	return algorithm->work ? algorithm->work(size, settings) : 1e3 * (double) size->nevents;
 }
 
-/* Did the caller set any option of this algorithm? Then there is nothing to tune. */
-static bool
-has_own_options(const BmAlgorithm *algorithm, Jsonb *options)
+bool
+bm_has_own_options(const BmAlgorithm *algorithm, Jsonb *options)
 {
 	JsonbValue key;
 
@@ -41,12 +40,6 @@ has_own_options(const BmAlgorithm *algorithm, Jsonb *options)
 			return true;
 	}
 	return false;
-}
-
-static Jsonb *
-json(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
 static double
@@ -79,12 +72,13 @@ fit_best(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb *
 	double work = 0.0;
 
 	if (!run->options->tune || algorithm->grid == NULL || algorithm->grid[0] == NULL ||
-		has_own_options(algorithm, options))
+		bm_has_own_options(algorithm, options))
 		return bm_fit(run, algorithm, bm_settings(algorithm, options, &size), &split->data,
 					  &split->valid, 0);
 	for (const char *const *setting = algorithm->grid; *setting; setting++)
 	{
-		void *settings = bm_settings(algorithm, bm_jsonb_merge(options, json(*setting)), &size);
+		void *settings =
+			bm_settings(algorithm, bm_jsonb_merge(options, bm_jsonb_parse(*setting)), &size);
 
 		work += bm_work(algorithm, &size, settings);
 		if (best && (work > GRID_WORK || bm_run_late(run)))

@@ -30,6 +30,8 @@ typedef struct BmChoice
  */
 extern BmChoice *bm_choose(BmRun *run, const BmSplit *split, const char *const *names, int nnames,
 						   Jsonb *options, bool force_blend);
+/* Did the caller set any option of this algorithm? Then there is nothing to tune. */
+extern bool bm_has_own_options(const BmAlgorithm *algorithm, Jsonb *options);
 extern double bm_work(const BmAlgorithm *algorithm, const BmFitSize *size, const void *settings);
 
 #endif

@@ -83,8 +83,12 @@ behav_compare(PG_FUNCTION_ARGS)
 
 	bm_srf_begin(fcinfo);
 	names = (const char **) bm_arg_text_array(fcinfo, 1, "algorithms", &n);
-	t = bm_training_begin(source, NULL, source, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2),
-						  "never", PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3), CurrentMemoryContext);
+	t = bm_training_begin(&(BmRequest){.model = source,
+									   .source = source,
+									   .options = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2),
+									   .deploy = "never",
+									   .seed = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3)},
+						  CurrentMemoryContext);
 	bm_training_read(t);
 	bm_training_choose(t, names, n);
 	compare_rows(fcinfo, t);
@@ -166,9 +170,16 @@ behav_evaluate(PG_FUNCTION_ARGS)
 	v = bm_version_load(model, version);
 	if (v->source == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("model \"%s\" has no event source to be evaluated on", model)));
-	t = bm_training_begin(model, NULL, v->source, PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3),
-						  "never", v->seed, CurrentMemoryContext);
+						errmsg("model \"%s\" has no event source to be evaluated on", model),
+						errhint("A model of rows is measured by SELECT * FROM "
+								"behav_evaluate_rows(%s).",
+								quote_literal_cstr(model))));
+	t = bm_training_begin(&(BmRequest){.model = model,
+									   .source = v->source,
+									   .options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3),
+									   .deploy = "never",
+									   .seed = v->seed},
+						  CurrentMemoryContext);
 	bm_training_read(t);
 	t->incumbent = bm_model_load(model, v->version, &t->mem, t->context);
 	bm_training_split(t);

@@ -12,13 +12,14 @@
 #include "utils/timestamp.h"
 #include "train/fit.h"
 
-/* A network's training while it is watched on the validation cases. */
+/* A training while it is watched on the validation part. */
 typedef struct Course
 {
 	BmFitted *fitted;
-	const BmCases *cases;
-	double best;    /* validation NDCG@k of the kept weights; -1 before any */
-	int since_best; /* epochs */
+	const BmJudge *judge; /* or NULL */
+	bool measured;        /* some epoch's weights are kept */
+	double best;          /* their quality */
+	int since_best;       /* epochs */
 	StringInfoData history;
 	instr_time started;
 } Course;
@@ -33,6 +34,13 @@ seconds_since(instr_time started)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
+/* Measured after every epoch, stopped early, kept at the best one. */
+static bool
+in_epochs(const BmAlgorithm *algorithm)
+{
+	return algorithm->network || algorithm->staged;
+}
+
 bool
 bm_run_late(const BmRun *run)
 {
@@ -42,7 +50,7 @@ bm_run_late(const BmRun *run)
 void *
 bm_settings(const BmAlgorithm *algorithm, Jsonb *json, const BmFitSize *size)
 {
-	void *settings = palloc0(algorithm->core->options_size);
+	void *settings = palloc0(bm_fitter(algorithm).options_size);
 
 	bm_options_parse(settings, algorithm->options, json);
 	if (algorithm->settle)
@@ -85,6 +93,20 @@ tensor_bytes(const BmTensors *tensors)
 	return bytes;
 }
 
+/* Bind f->tensors; NULL, or what is wrong with them. */
+static const char *
+bind_tensors(BmFitted *f)
+{
+	char *prefix = prefix_of(f);
+	const char *wrong =
+		f->algorithm->core
+			? f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems)
+			: f->algorithm->predictor->bind(f->bound, f->tensors, prefix);
+
+	pfree(prefix);
+	return wrong;
+}
+
 /* The fit's current weights, bound; they belong to the fit until its next step. */
 static void
 bind_current(BmFitted *f)
@@ -93,9 +115,8 @@ bind_current(BmFitted *f)
 	const char *wrong;
 
 	f->tensors->n = 0;
-	bm_check(f->algorithm->core->fit_tensors(&f->fit, prefix, f->tensors), "collect weights",
-			 f->fit.error);
-	wrong = f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
+	bm_check(f->fitter.fit_tensors(&f->fit, prefix, f->tensors), "collect weights", f->fit.error);
+	wrong = bind_tensors(f);
 	if (wrong)
 		elog(ERROR, "algorithm \"%s\" produced weights that it cannot use: %s", f->algorithm->name,
 			 wrong);
@@ -107,10 +128,15 @@ bind_current(BmFitted *f)
 static void
 keep_current(BmFitted *f)
 {
-	char *prefix = prefix_of(f), *at;
+	size_t needed = f->bytes + 64 * (size_t) f->tensors->n;
+	char *at;
 
-	if (f->copy == NULL)
-		f->copy = bmc_alloc(f->run->mem, f->bytes + 64 * (size_t) f->tensors->n, 1);
+	if (needed > f->copy_bytes) /* a network's stay as large; trees become more */
+	{
+		bmc_free(f->run->mem, f->copy);
+		f->copy = bmc_alloc(f->run->mem, needed, 1);
+		f->copy_bytes = f->copy ? needed : 0;
+	}
 	if (f->copy == NULL)
 		bm_check(BM_ENOMEM, "keep the best weights", NULL);
 	at = f->copy;
@@ -122,8 +148,7 @@ keep_current(BmFitted *f)
 		f->tensors->t[i].data = at;
 		at += TYPEALIGN(64, bytes);
 	}
-	f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
-	pfree(prefix);
+	bind_tensors(f);
 }
 
 /* After an epoch: measure, note, keep if better. True when training should stop. */
@@ -131,30 +156,25 @@ static bool
 epoch_done(Course *c)
 {
 	BmFitted *f = c->fitted;
-	BmRun *run = f->run;
 	BmTensors *kept = palloc(sizeof(BmTensors));
-	BmBlend blend;
-	BmMetrics metrics;
-	double ndcg;
-	char label[32];
+	double quality;
 
 	memcpy(kept, f->tensors, sizeof(BmTensors));
 	bind_current(f);
-	blend = bm_blend_of(f, f->fit.data->nitems);
-	metrics = bm_measure(run, &blend, c->cases);
-	ndcg = BM_MEAN(metrics, ndcg);
-	snprintf(label, sizeof(label), "ndcg@%d", run->options->k);
+	quality = c->judge->measure(c->judge, f);
 	appendStringInfo(&c->history, "%s{\"epoch\":%d,\"loss\":%.7g,\"%s\":%.6f,\"seconds\":%.3f}",
 					 c->history.len > 1 ? "," : "", f->fit.epoch,
-					 isfinite(f->fit.loss) ? f->fit.loss : 0.0, label, ndcg,
+					 isfinite(f->fit.loss) ? f->fit.loss : 0.0, c->judge->metric, quality,
 					 seconds_since(c->started));
-	bm_progress_step(f->fit.epoch, f->fit.epochs, f->fit.loss, label, ndcg);
-	if (ndcg > c->best)
+	bm_progress_step(f->fit.epoch, f->fit.epochs, f->fit.loss, c->judge->metric, quality);
+	if (!c->measured || quality > c->best)
 	{
 		keep_current(f);
-		f->valid = metrics;
+		if (c->judge->kept)
+			c->judge->kept(c->judge, f);
 		f->epochs = f->fit.epoch;
-		c->best = ndcg;
+		c->measured = true;
+		c->best = quality;
 		c->since_best = 0;
 	}
 	else
@@ -163,7 +183,7 @@ epoch_done(Course *c)
 		c->since_best++;
 	}
 	pfree(kept);
-	return c->since_best >= run->options->patience;
+	return c->since_best >= f->run->options->patience;
 }
 
 /* Step until done, out of patience, or late. False: ended by the clock. */
@@ -171,12 +191,11 @@ static bool
 run_steps(Course *c, int epochs)
 {
 	BmFitted *f = c->fitted;
-	const BmRecommender *core = f->algorithm->core;
-	bool watched = f->algorithm->network && c->cases != NULL;
+	bool watched = in_epochs(f->algorithm) && c->judge != NULL;
 
 	for (;;)
 	{
-		BmStatus status = core->fit_step(&f->fit);
+		BmStatus status = f->fitter.fit_step(&f->fit);
 
 		bm_interrupts();
 		if (status != BM_OK && status != BM_MORE && status != BM_EPOCH)
@@ -206,68 +225,86 @@ static void
 finish(Course *c, bool complete)
 {
 	BmFitted *f = c->fitted;
-	bool watched = f->algorithm->network && c->cases != NULL;
+	bool watched = in_epochs(f->algorithm) && c->judge != NULL;
 
 	f->stopped = !complete;
-	if (watched && c->best < 0.0 && !complete && f->fit.done > 0)
+	if (watched && !c->measured && !complete && f->fit.done > 0)
 		epoch_done(c); /* out of time inside the first epoch: what there is, measured */
+	f->quality = c->measured ? c->best : NAN;
 	if (f->copy)
 	{
-		char *prefix = prefix_of(f);
-
-		f->algorithm->core->fit_end(&f->fit);
+		f->fitter.fit_end(&f->fit);
 		f->open = false;
-		f->algorithm->core->bind(f->bound, f->tensors, prefix, f->fit.data->nitems);
-		pfree(prefix);
+		bind_tensors(f);
 		return;
 	}
 	bind_current(f);
 	f->epochs = Max(f->fit.epoch, 1);
-	if (c->cases)
+	if (c->judge)
 	{
-		BmBlend blend = bm_blend_of(f, f->fit.data->nitems);
-
-		f->valid = bm_measure(f->run, &blend, c->cases);
+		f->quality = c->judge->measure(c->judge, f);
+		if (c->judge->kept)
+			c->judge->kept(c->judge, f);
 	}
 }
 
-BmFitted *
-bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
-	   const BmCases *cases, int epochs)
+/* A fitted to be, with everything that its fit needs. */
+static BmFitted *
+new_fitted(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmFit *input)
 {
-	BmFitSize size = bm_fit_size(data, run->threads);
 	BmFitted *f = palloc0(sizeof(BmFitted));
-	Course course = {.fitted = f, .cases = cases, .best = -1.0};
-	BmStatus status;
-	bool complete;
 
 	f->algorithm = algorithm;
+	f->fitter = bm_fitter(algorithm);
 	f->settings = settings;
 	f->run = run;
 	f->tensors = palloc0(sizeof(BmTensors));
-	f->bound = palloc0(algorithm->core->bound_size);
-	f->fit.data = data;
+	f->bound = palloc0(f->fitter.bound_size);
+	f->fit = *input;
 	f->fit.options = settings;
 	f->fit.seed = run->seed;
 	f->fit.pool = run->pool;
 	f->fit.mem = run->mem;
-	/* a network notices the deadline between its short steps, where its weights are whole */
-	f->fit.stop = algorithm->network ? &run->cancel->stop : &run->watch->stop;
+	/* these notice the deadline between its short steps, where its weights are whole */
+	f->fit.stop = in_epochs(algorithm) ? &run->cancel->stop : &run->watch->stop;
 	f->fit.loss = NAN;
+	return f;
+}
+
+static void
+check_fit_memory(BmRun *run, const BmFitted *f, const BmFitSize *size)
+{
+	bm_check_memory(
+		run->mem, f->fitter.fit_bytes(size, f->settings),
+		psprintf("training algorithm \"%s\"", f->algorithm->name),
+		f->algorithm->core
+			? "Raise behavmine.max_memory, drop rare items with the source's option "
+			  "\"min_item_count\", or choose a lighter algorithm from "
+			  "behav_algorithms()."
+			: "Raise behavmine.max_memory, train on fewer rows or features, or choose a "
+			  "lighter algorithm from behav_algorithms().");
+}
+
+BmFitted *
+bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmFit *input,
+			 const BmFitSize *size, const BmJudge *judge, int epochs)
+{
+	BmFitted *f = new_fitted(run, algorithm, settings, input);
+	Course course = {.fitted = f, .judge = judge};
+	BmStatus status;
+	bool complete;
+
 	initStringInfo(&course.history);
 	appendStringInfoChar(&course.history, '[');
 	INSTR_TIME_SET_CURRENT(course.started);
 
 	bm_progress_phase(BM_PHASE_FIT, algorithm->name);
-	bm_check_memory(run->mem, algorithm->core->fit_bytes(&size, settings),
-					psprintf("training algorithm \"%s\"", algorithm->name),
-					"Raise behavmine.max_memory, drop rare items with the source's option "
-					"\"min_item_count\", or choose a lighter algorithm from behav_algorithms().");
-	status = algorithm->core->fit_begin(&f->fit); /* which fills error, so before it is looked at */
+	check_fit_memory(run, f, size);
+	status = f->fitter.fit_begin(&f->fit); /* which fills error, so before it is looked at */
 	bm_check(status, psprintf("train algorithm \"%s\"", algorithm->name), f->fit.error);
 	f->open = true;
 	complete = run_steps(&course, epochs);
-	if (!complete && f->copy == NULL && (!algorithm->network || f->fit.done + f->fit.epoch == 0))
+	if (!complete && f->copy == NULL && (!in_epochs(algorithm) || f->fit.done + f->fit.epoch == 0))
 	{
 		bm_fitted_free(f);
 		return NULL;
@@ -275,9 +312,37 @@ bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequenc
 	finish(&course, complete);
 	f->seconds = seconds_since(course.started);
 	appendStringInfoChar(&course.history, ']');
-	f->history =
-		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(course.history.data)));
+	f->history = bm_jsonb_parse(course.history.data);
 	return f;
+}
+
+/* ---- recommenders ---- */
+
+static double
+measure_cases(const BmJudge *judge, BmFitted *f)
+{
+	BmBlend blend = bm_blend_of(f, f->fit.data->nitems);
+
+	f->latest = bm_measure(f->run, &blend, judge->arg);
+	return BM_MEAN(f->latest, ndcg);
+}
+
+static void
+keep_metrics(const BmJudge *judge, BmFitted *f)
+{
+	f->valid = f->latest;
+}
+
+BmFitted *
+bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
+	   const BmCases *cases, int epochs)
+{
+	BmFitSize size = bm_fit_size(data, run->threads);
+	BmFit input = {.data = data};
+	BmJudge judge = {psprintf("ndcg@%d", run->options->k), measure_cases, keep_metrics,
+					 (void *) cases};
+
+	return bm_fit_input(run, algorithm, settings, &input, &size, cases ? &judge : NULL, epochs);
 }
 
 void
@@ -286,8 +351,9 @@ bm_fitted_free(BmFitted *f)
 	if (f == NULL)
 		return;
 	if (f->open)
-		f->algorithm->core->fit_end(&f->fit);
+		f->fitter.fit_end(&f->fit);
 	f->open = false;
 	bmc_free(f->run->mem, f->copy);
 	f->copy = NULL;
+	f->copy_bytes = 0;
 }

@@ -20,9 +20,26 @@ typedef struct BmRun
 	const BmTrainOptions *options;
 } BmRun;
 
+struct BmFitted;
+
+/*
+ * How good the weights of a fit are on the validation part. It is asked after every epoch of a
+ * network, whose best epoch is kept, and once at the end of the others.
+ */
+typedef struct BmJudge
+{
+	const char *metric; /* for progress lines and the history: "ndcg@10" */
+	/* The quality of what f->bound answers now, higher is better; raises on cancel. */
+	double (*measure)(const struct BmJudge *judge, struct BmFitted *f);
+	/* The weights that were just measured are the best so far. May be NULL. */
+	void (*kept)(const struct BmJudge *judge, struct BmFitted *f);
+	void *arg;
+} BmJudge;
+
 typedef struct BmFitted
 {
 	const BmAlgorithm *algorithm;
+	BmFitter fitter;
 	void *settings;     /* the algorithm's option struct, complete */
 	BmTensors *tensors; /* named "<algorithm>/..." */
 	void *bound;
@@ -30,11 +47,14 @@ typedef struct BmFitted
 	double seconds; /* of fitting, validation included */
 	size_t bytes;   /* of the tensors */
 	bool stopped;   /* max_seconds ended it early */
-	BmMetrics valid, test;
+	double quality; /* of the kept weights, by the judge; NaN without one */
+	BmMetrics latest, valid,
+		test;       /* of recommenders: just measured; of what was kept; on the test part */
 	Jsonb *history; /* [{"epoch":1,"loss":..,"ndcg@10":..,"seconds":..}] */
 	BmFit fit;
 	bool open;  /* fit still owns the tensors */
 	void *copy; /* or this block, taken from mem, does */
+	size_t copy_bytes;
 	BmRun *run;
 } BmFitted;
 
@@ -44,9 +64,17 @@ typedef struct BmFitted
 /* Settings of algorithm from json (defaults where absent), adapted to the data's size. */
 extern void *bm_settings(const BmAlgorithm *algorithm, Jsonb *json, const BmFitSize *size);
 /*
- * Fit on data. With cases, a network is measured after each epoch, stops early and keeps its best
- * epoch, and every algorithm's valid metrics are filled; without, it runs `epochs` epochs (0 = its own
- * number). NULL when max_seconds ended it before anything could be kept.
+ * Fit on input->data or input->samples (the rest of input is filled in). With a judge, a network is
+ * measured after each epoch, stops early and keeps its best epoch, and every algorithm is measured at
+ * the end; without, it runs `epochs` epochs (0 = its own number). NULL when max_seconds ended it before
+ * anything could be kept.
+ */
+extern BmFitted *bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings,
+							  const BmFit *input, const BmFitSize *size, const BmJudge *judge,
+							  int epochs);
+/*
+ * The same for a recommender, judged by NDCG@k on cases (NULL: not judged), which also fills its
+ * valid metrics.
  */
 extern BmFitted *bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings,
 						const BmSequences *data, const BmCases *cases, int epochs);

@@ -33,6 +33,56 @@ typedef struct BmTrainOptions
 	char *since, *until;  /* only events in [since, until) */
 } BmTrainOptions;
 
-extern const BmOptionSpec bm_train_option_spec[];
+#define BM_TRAIN_AT(field) offsetof(BmTrainOptions, field)
+
+/* Entries of an option table: what the training of every kind of model takes. */
+#define BM_COMMON_OPTIONS                                                                          \
+	{"refit",                                                                                      \
+	 BM_OPT_BOOL,                                                                                  \
+	 BM_TRAIN_AT(refit),                                                                           \
+	 "true",                                                                                       \
+	 0,                                                                                            \
+	 0,                                                                                            \
+	 NULL,                                                                                         \
+	 "Fit the chosen setting once more on all data before it is saved."},                          \
+		{"tune",                                                                                   \
+		 BM_OPT_BOOL,                                                                              \
+		 BM_TRAIN_AT(tune),                                                                        \
+		 "true",                                                                                   \
+		 0,                                                                                        \
+		 0,                                                                                        \
+		 NULL,                                                                                     \
+		 "Try the algorithm's grid of settings when none of its options is given."},               \
+		{"max_seconds",                                                                            \
+		 BM_OPT_FLOAT,                                                                             \
+		 BM_TRAIN_AT(max_seconds),                                                                 \
+		 "0",                                                                                      \
+		 0,                                                                                        \
+		 1e7,                                                                                      \
+		 NULL,                                                                                     \
+		 "Stop after so many seconds and keep the best so far; 0 means no bound."},                \
+		{"patience",                                                                               \
+		 BM_OPT_INT,                                                                               \
+		 BM_TRAIN_AT(patience),                                                                    \
+		 "10",                                                                                     \
+		 1,                                                                                        \
+		 10000,                                                                                    \
+		 NULL,                                                                                     \
+		 "A network stops after so many epochs without a better validation result."},              \
+		{"keep_versions",                                                                          \
+		 BM_OPT_INT,                                                                               \
+		 BM_TRAIN_AT(keep_versions),                                                               \
+		 "2",                                                                                      \
+		 0,                                                                                        \
+		 1000,                                                                                     \
+		 NULL,                                                                                     \
+		 "So many older versions that are not deployed stay in the tables."},                      \
+	{                                                                                              \
+		"candidates", BM_OPT_JSON, BM_TRAIN_AT(candidates), NULL, 0, 0, NULL,                      \
+			"Array of algorithm names that the default choice tries; null means those that fit "   \
+			"the size."                                                                            \
+	}
+
+extern const BmOptionSpec bm_train_option_spec[]; /* of recommenders */
 
 #endif

@@ -9,12 +9,6 @@
 
 #include "train/train.h"
 
-static Jsonb *
-jsonb_of(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
-
 static char *
 text_of(Jsonb *json)
 {
@@ -66,7 +60,7 @@ bm_training_metrics(const BmTraining *t)
 						 bm_metrics_json(&f->test, k, nitems), f->seconds, f->bytes, f->epochs);
 	}
 	appendStringInfoString(&s, "]}");
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }
 
 /* What the version stores as its options: everything explicit, each part's under its name. */
@@ -94,5 +88,5 @@ bm_choice_options(const BmChoice *c)
 						 text_of(bm_options_jsonb(f->settings, f->algorithm->options)));
 	}
 	appendStringInfoChar(&s, '}');
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }

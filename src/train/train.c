@@ -13,18 +13,13 @@
 #include "utils/timestamp.h"
 
 #include "model/encoder.h"
+#include "train/rows.h"
 #include "train/train.h"
 
 /* Share of max_seconds for choosing when the choice is then fitted on a fifth more events. */
 #define CHOICE_SHARE 0.55
 
 static const char *const deploy_rules[] = {"if_better", "always", "never"};
-
-static Jsonb *
-jsonb_of(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
 
 /* ---- begin ---- */
 
@@ -41,24 +36,48 @@ deploy_rule(const char *word)
 
 /* Every key must belong to training or to an algorithm that this call may use. */
 static void
-check_options(const char *algorithm, Jsonb *json)
+check_options(const BmTraining *t)
 {
-	const BmOptionSpec *specs[BM_MAX_CANDIDATES + 2];
+	const BmOptionSpec *specs[BM_MAX_CANDIDATES + 8];
+	const BmAlgorithm *named = t->algorithm ? bm_algorithm(t->algorithm) : NULL;
 	int n = 0;
 
-	specs[n++] = bm_train_option_spec;
-	if (algorithm)
-		specs[n++] = bm_algorithm(algorithm)->options;
-	if (algorithm == NULL || bm_algorithm(algorithm)->core == NULL)
+	specs[n++] = t->rows ? bm_row_common_spec : bm_train_option_spec;
+	if (t->rows)
+	{
+		specs[n++] = bm_row_own_spec;
+		specs[n++] = bm_row_encode_spec();
+	}
+	if (named)
+		specs[n++] = named->options;
+	if (named == NULL || bm_is_blend(named))
 		for (int i = 0; bm_algorithms[i] && n < lengthof(specs); i++)
-			specs[n++] = bm_algorithms[i]->options;
-	bm_options_check(json, specs, n,
-					 algorithm ? psprintf("algorithm \"%s\"", algorithm) : "training");
+			if ((bm_algorithms[i]->predictor != NULL) == (t->rows != NULL))
+				specs[n++] = bm_algorithms[i]->options;
+	bm_options_check(t->json, specs, n,
+					 named ? psprintf("algorithm \"%s\"", t->algorithm) : "training");
+}
+
+/* An algorithm learns from events or from rows, as the request must. */
+static void
+check_kind(const BmTraining *t)
+{
+	const BmAlgorithm *a = t->algorithm ? bm_algorithm(t->algorithm) : NULL;
+
+	if (a && a->predictor && t->rows == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("algorithm \"%s\" learns from rows", a->name),
+						errhint("Name them: SELECT * FROM behav_train(%s, %s, data => "
+								"'<table or view>', target => '<column>').",
+								quote_literal_cstr(t->model), quote_literal_cstr(a->name))));
+	if (a && a->predictor == NULL && t->rows)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("algorithm \"%s\" learns from events, not from rows", a->name),
+						errhint("SELECT name FROM behav_algorithms() WHERE task = 'predict'")));
 }
 
 BmTraining *
-bm_training_begin(const char *model, const char *algorithm, const char *source, Jsonb *options,
-				  const char *deploy, int64 seed, MemoryContext parent)
+bm_training_begin(const BmRequest *request, MemoryContext parent)
 {
 	MemoryContext context =
 		AllocSetContextCreate(parent, "behavmine training", ALLOCSET_DEFAULT_SIZES);
@@ -66,15 +85,25 @@ bm_training_begin(const char *model, const char *algorithm, const char *source, 
 	BmTraining *t = palloc0(sizeof(BmTraining));
 
 	t->context = context;
-	t->model = pstrdup(model);
-	t->algorithm = algorithm ? pstrdup(algorithm) : NULL;
-	t->source_name = pstrdup(source ? source : bm_model_source(model));
-	t->json = options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(options)) : jsonb_of("{}");
-	t->rule = deploy_rule(deploy);
-	t->seed = seed;
+	t->model = pstrdup(request->model);
+	t->algorithm = request->algorithm ? pstrdup(request->algorithm) : NULL;
+	t->json = request->options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(request->options))
+							   : bm_jsonb_parse("{}");
+	t->rule = deploy_rule(request->deploy);
+	t->seed = request->seed;
 	t->started = GetCurrentTimestamp();
-	check_options(t->algorithm, t->json);
-	bm_options_parse(&t->options, bm_train_option_spec, t->json);
+	t->rows = bm_rows_begin(request);
+	if (t->rows == NULL)
+		t->source_name =
+			pstrdup(request->source ? request->source : bm_model_source(request->model));
+	check_kind(t);
+	check_options(t);
+	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec, t->json);
+	if (t->rows)
+	{
+		bm_options_parse(&t->rows->options, bm_row_own_spec, t->json);
+		bm_options_parse(&t->rows->encode, bm_row_encode_spec(), t->json);
+	}
 	bm_mem_init(&t->mem, context);
 	MemoryContextSwitchTo(old);
 	return t;
@@ -98,6 +127,15 @@ bm_training_read(BmTraining *t)
 	int64 model_id;
 
 	bm_progress_start(t->model);
+	bm_model_check_task(t->model, t->rows ? "predict" : "recommend");
+	if (t->rows)
+	{
+		bm_watch_init(&t->watch, t->options.max_seconds);
+		bm_watch_init(&t->cancel, 0);
+		bm_rows_read(t);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	t->source = bm_source_load(t->source_name);
 	model_id = bm_model_id(t->model, true);
 	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
@@ -120,9 +158,8 @@ pg_attribute_noreturn() static void bad_candidates(void)
 					errhint("SELECT name FROM behav_algorithms()")));
 }
 
-/* Names of the candidates: the algorithm asked for, the option "candidates", or none (default). */
-static const char **
-candidate_names(const BmTraining *t, int *n)
+const char **
+bm_training_candidates(const BmTraining *t, int *n)
 {
 	const char **names = palloc(sizeof(char *) * BM_MAX_CANDIDATES);
 	JsonbIterator *it;
@@ -130,7 +167,7 @@ candidate_names(const BmTraining *t, int *n)
 	JsonbValue v;
 
 	*n = 0;
-	if (t->algorithm && bm_algorithm(t->algorithm)->core)
+	if (t->algorithm && !bm_is_blend(bm_algorithm(t->algorithm)))
 	{
 		names[(*n)++] = t->algorithm;
 		return names;
@@ -152,9 +189,8 @@ candidate_names(const BmTraining *t, int *n)
 	return names;
 }
 
-/* From now on the clock stops when this share of max_seconds has passed since the beginning. */
-static void
-allow(BmTraining *t, double share)
+void
+bm_training_allow(BmTraining *t, double share)
 {
 	double passed = (double) (GetCurrentTimestamp() - t->started) / USECS_PER_SEC;
 
@@ -170,7 +206,7 @@ refit(BmTraining *t)
 
 	for (int i = 0; i < c->blend.n; i++)
 		t->final[i] = c->candidate[c->part[i]];
-	allow(t, 1.0);
+	bm_training_allow(t, 1.0);
 	if (!t->options.refit || bm_run_late(&t->run))
 		return;
 	for (int i = 0; i < c->n; i++)
@@ -305,7 +341,7 @@ bm_training_choose(BmTraining *t, const char *const *names, int n)
 	bm_training_split(t);
 	old = MemoryContextSwitchTo(t->context);
 	t->choice = bm_choose(&t->run, t->split, names, n, t->json,
-						  t->algorithm && bm_algorithm(t->algorithm)->core == NULL);
+						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)));
 	t->version.value = BM_MEAN(t->choice->test, ndcg);
 	t->version.baseline = BM_MEAN(t->choice->baseline->test, ndcg);
 	MemoryContextSwitchTo(old);
@@ -318,9 +354,15 @@ bm_training_compute(BmTraining *t)
 	const char **names;
 	int n;
 
-	names = candidate_names(t, &n);
+	if (t->rows)
+	{
+		bm_rows_compute(t);
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	names = bm_training_candidates(t, &n);
 	if (t->options.refit)
-		allow(t, CHOICE_SHARE);
+		bm_training_allow(t, CHOICE_SHARE);
 	bm_training_choose(t, names, n);
 	if (t->rule == BM_DEPLOY_IF_BETTER)
 		t->deploy = bm_beats_incumbent(t, &t->note);
@@ -346,7 +388,10 @@ bm_training_save(BmTraining *t)
 
 	bm_progress_phase(BM_PHASE_SAVE, NULL);
 	t->version.seconds = (GetCurrentTimestamp() - t->started) / 1e6;
-	bm_version_save(&t->version, t->tensors, &t->log->items.view, t->log->item_count);
+	if (t->rows)
+		bm_version_save(&t->version, t->tensors, NULL, NULL);
+	else
+		bm_version_save(&t->version, t->tensors, &t->log->items.view, t->log->item_count);
 	if (t->deploy)
 		bm_deploy(t->version.model_id, t->version.version);
 	t->deployed = t->deploy;
@@ -378,7 +423,7 @@ emit_row(FunctionCallInfo fcinfo, const BmTraining *t, int64 job)
 
 	values[0] = bm_text_datum(t->model);
 	values[1] = Int32GetDatum(v->version);
-	values[2] = bm_text_datum("recommend");
+	values[2] = bm_text_datum(t->rows ? "predict" : "recommend");
 	values[3] = job ? (Datum) 0 : bm_text_datum(v->algorithm);
 	values[4] = Int64GetDatum(v->rows);
 	values[5] = Int64GetDatum(v->users);
@@ -390,6 +435,7 @@ emit_row(FunctionCallInfo fcinfo, const BmTraining *t, int64 job)
 	values[11] = Float8GetDatum(v->baseline);
 	values[12] = BoolGetDatum(t->deployed);
 	values[13] = Int64GetDatum(job);
+	nulls[5] = nulls[6] = t->rows != NULL;
 	nulls[13] = job == 0;
 	values[14] = bm_text_datum(job ? psprintf("job " INT64_FORMAT " starts when this transaction "
 											  "commits; see behav_jobs",
@@ -403,21 +449,26 @@ emit_row(FunctionCallInfo fcinfo, const BmTraining *t, int64 job)
 
 /*
  * behav_train(model text, algorithm text, source text, options jsonb, deploy text, seed bigint,
- * background boolean): one row with the new version.
+ * background boolean, data regclass, target name, features name[]): one row with the new version.
  */
 BM_FUNCTION(behav_train);
 Datum
 behav_train(PG_FUNCTION_ARGS)
 {
-	char *model = bm_arg_text(fcinfo, 0, "model");
-	char *deploy = PG_ARGISNULL(4) ? "if_better" : bm_arg_text(fcinfo, 4, "deploy");
+	BmRequest request = {.model = bm_arg_text(fcinfo, 0, "model"),
+						 .algorithm = bm_arg_text_or_null(fcinfo, 1),
+						 .source = bm_arg_text_or_null(fcinfo, 2),
+						 .options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3),
+						 .deploy = PG_ARGISNULL(4) ? "if_better" : bm_arg_text(fcinfo, 4, "deploy"),
+						 .seed = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT64(5),
+						 .data = PG_ARGISNULL(7) ? NULL : bm_relation_name(PG_GETARG_OID(7)),
+						 .target = bm_arg_text_or_null(fcinfo, 8)};
 	BmTraining *t;
 	int64 job = 0;
 
 	bm_srf_begin(fcinfo);
-	t = bm_training_begin(model, bm_arg_text_or_null(fcinfo, 1), bm_arg_text_or_null(fcinfo, 2),
-						  PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3), deploy,
-						  PG_ARGISNULL(5) ? 0 : PG_GETARG_INT64(5), CurrentMemoryContext);
+	request.features = bm_arg_text_array(fcinfo, 9, "features", &request.nfeatures);
+	t = bm_training_begin(&request, CurrentMemoryContext);
 	if (bm_arg_bool_or(fcinfo, 6, false))
 		job = bm_background_train(t);
 	else

@@ -16,12 +16,31 @@ typedef enum BmDeployRule
 	BM_DEPLOY_NEVER
 } BmDeployRule;
 
+struct BmRows;
+
+/* What is asked for; strings and options are copied. */
+typedef struct BmRequest
+{
+	const char *model;
+	const char *algorithm; /* NULL: choose */
+	const char *source;    /* of events; NULL: the model's own, or that of its name */
+	const char *data;      /* of rows: the relation, quoted where it must be; or NULL */
+	const char *target;    /* with data */
+	char **features;       /* (nfeatures) with data; none: all columns that can be one */
+	int nfeatures;
+	Jsonb *options;
+	const char *deploy;
+	int64 seed;
+} BmRequest;
+
 typedef struct BmTraining
 {
 	/* the request */
 	char *model;
-	char *algorithm; /* NULL: choose */
-	char *source_name;
+	char *algorithm;   /* NULL: choose */
+	char *source_name; /* NULL: of rows */
+	struct BmRows
+		*rows; /* of rows (rows.h), else NULL; what is said of events below is then unused */
 	Jsonb *json;
 	BmDeployRule rule;
 	int64 seed;
@@ -51,9 +70,7 @@ typedef struct BmTraining
 } BmTraining;
 
 /* Check names, options and rule; nothing is read yet. Makes a context under parent. */
-extern BmTraining *bm_training_begin(const char *model, const char *algorithm, const char *source,
-									 Jsonb *options, const char *deploy, int64 seed,
-									 MemoryContext parent);
+extern BmTraining *bm_training_begin(const BmRequest *request, MemoryContext parent);
 extern void bm_training_read(BmTraining *t);    /* needs a snapshot; takes the model's lock */
 extern void bm_training_compute(BmTraining *t); /* touches no table */
 extern void bm_training_save(BmTraining *t);    /* needs a snapshot; writes, deploys, prunes */
@@ -61,6 +78,11 @@ extern void bm_training_end(BmTraining *t);
 /* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
 extern void bm_training_split(BmTraining *t);
 extern void bm_training_choose(BmTraining *t, const char *const *names, int n);
+
+/* From now on the clock of t->watch stops when this share of max_seconds has passed since the beginning. */
+extern void bm_training_allow(BmTraining *t, double share);
+/* Names of the candidates: the algorithm asked for, the option "candidates", or none (default). */
+extern const char **bm_training_candidates(const BmTraining *t, int *n);
 
 /* outcome.c: {"cases":..,"recall@10":..,...}; all measurements; the chosen options. */
 extern char *bm_metrics_json(const BmMetrics *m, int k, size_t nitems);

@@ -61,6 +61,8 @@ typedef struct BmPredictor
 	/* ---- answer; never allocates; thread-safe on one bound model with different scratch ---- */
 	/* Fill bound from tensors named prefix*; everything in them is checked. NULL, or what is wrong. */
 	const char *(*bind)(void *bound, const BmTensors *t, const char *prefix);
+	/* What the bound model takes and answers, to be compared with the encoder of its rows. */
+	void (*shape)(const void *bound, size_t *width, size_t *ncodes, size_t *classes);
 	/* Scratch bytes to predict up to B samples at once. */
 	size_t (*predict_bytes)(const void *bound, size_t B);
 	/* out (count, bmc_outputs(classes)) for samples first..first+count-1 of s; probabilities sum to 1. */

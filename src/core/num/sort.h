@@ -5,7 +5,21 @@
 #ifndef BM_SORT_H
 #define BM_SORT_H
 
+#include <string.h>
+
 #include "core/num/mem.h"
+
+/* Bits of a number that is no NaN, ordered as the numbers are; -0 as 0. */
+static inline uint32_t
+bmc_float_key(float v)
+{
+	uint32_t bits;
+
+	if (v == 0.0f)
+		v = 0.0f;
+	memcpy(&bits, &v, sizeof(bits));
+	return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
 
 /*
  * Bring events into (user, time) order, given their users are dense codes: stable counting sort by

@@ -1,0 +1,14 @@
+/*
+ * algorithms_rows.h
+ *		The entries of the algorithm table that learn from rows.
+ */
+#ifndef BM_ALGORITHMS_ROWS_H
+#define BM_ALGORITHMS_ROWS_H
+
+#include "model/algorithm.h"
+
+extern const BmAlgorithm bm_algorithm_logistic;
+extern const BmAlgorithm bm_algorithm_linear;
+extern const BmAlgorithm bm_algorithm_gbdt;
+
+#endif
