@@ -17,6 +17,7 @@ CREATE FUNCTION @extschema@.behav_compare(
 RETURNS TABLE (
 	algorithm text, chosen boolean, cases bigint, recall float8, ndcg float8, mrr float8,
 	coverage float8, popularity float8, cold_items bigint, cold_users bigint, repeats bigint,
+	recall_error float8, ndcg_error float8, head float8, gini float8, k int, seed bigint,
 	seconds float8, bytes bigint, options jsonb, protocol text)
 AS 'MODULE_PATHNAME', 'behav_compare' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 8;
 COMMENT ON FUNCTION @extschema@.behav_compare(text, text[], jsonb, bigint) IS
@@ -27,7 +28,8 @@ CREATE FUNCTION @extschema@.behav_evaluate(
 RETURNS TABLE (
 	model text, version int, algorithm text, seen_in_training boolean, cases bigint, recall float8,
 	ndcg float8, mrr float8, coverage float8, popularity float8, cold_items bigint,
-	cold_users bigint, repeats bigint, protocol text)
+	cold_users bigint, repeats bigint, recall_error float8, ndcg_error float8, head float8, gini float8,
+	k int, seed bigint, protocol text)
 AS 'MODULE_PATHNAME', 'behav_evaluate' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 2;
 COMMENT ON FUNCTION @extschema@.behav_evaluate(text, int, timestamptz, jsonb) IS
 'Measure a stored version, and popularity beside it, on events after its watermark or on the test part of its source. Example: SELECT * FROM behav_evaluate(''shop'', since => ''2026-01-01'')';

@@ -20,7 +20,9 @@
 struct BmHistoryReader
 {
 	BmSource *source;
+	char *segment; /* column to read along, or NULL */
 	SPIPlanPtr plan;
+	SPIPlanPtr before; /* the same with a time that the events are before; NULL until asked for */
 	int64 min_time, max_time;     /* max_time 0: a day after now */
 	Oid user_input, user_ioparam; /* input function of the user's type */
 	MemoryContextCallback release;
@@ -29,36 +31,60 @@ struct BmHistoryReader
 static void
 release_plan(void *arg)
 {
-	SPI_freeplan(((BmHistoryReader *) arg)->plan);
+	BmHistoryReader *r = arg;
+
+	if (r->plan)
+		SPI_freeplan(r->plan);
+	if (r->before)
+		SPI_freeplan(r->before);
 }
 
 static char *
-history_sql(const BmSource *s)
+text_column(const char *column)
 {
+	return column ? psprintf("%s::pg_catalog.text", quote_identifier(column)) : "NULL";
+}
+
+static char *
+history_sql(const BmHistoryReader *r, bool before)
+{
+	const BmSource *s = r->source;
+
 	return psprintf(
-		"SELECT %s, %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL "
+		"SELECT %s, %s, %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL %s"
 		"ORDER BY %s DESC LIMIT %d",
-		bm_source_item_expr(s), bm_source_time_expr(s),
-		s->event ? psprintf("%s::pg_catalog.text", quote_identifier(s->event)) : "NULL",
-		s->relation, quote_identifier(s->user_id), quote_identifier(s->ts), quote_identifier(s->ts),
-		BM_HISTORY_EVENTS);
+		bm_source_item_expr(s), bm_source_time_expr(s), text_column(s->event),
+		text_column(r->segment), s->relation, quote_identifier(s->user_id), quote_identifier(s->ts),
+		before ? psprintf("AND %s OPERATOR(pg_catalog.<) $2 ", bm_source_time_expr(s)) : "",
+		quote_identifier(s->ts), BM_HISTORY_EVENTS);
+}
+
+/* SPI is connected. */
+static SPIPlanPtr
+prepare(const BmHistoryReader *r, bool before)
+{
+	Oid types[2] = {r->source->user_type, TIMESTAMPTZOID};
+	SPIPlanPtr plan =
+		SPI_prepare_cursor(history_sql(r, before), before ? 2 : 1, types, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare the history of source \"%s\"", r->source->name);
+	return plan;
 }
 
 BmHistoryReader *
-bm_history_reader(BmSource *source, MemoryContext context)
+bm_history_reader(BmSource *source, const char *segment, MemoryContext context)
 {
 	BmHistoryReader *r = MemoryContextAllocZero(context, sizeof(BmHistoryReader));
 	const BmSourceOptions *o = &source->options;
-	Oid type = source->user_type;
 
 	r->source = source;
+	r->segment = segment ? MemoryContextStrdup(context, segment) : NULL;
 	r->min_time = o->min_time ? bm_option_time(o->min_time) : DT_NOBEGIN + 1;
 	r->max_time = o->max_time ? Min(bm_option_time(o->max_time), DT_NOEND - 1) : 0;
-	getTypeInputInfo(type, &r->user_input, &r->user_ioparam);
+	getTypeInputInfo(source->user_type, &r->user_input, &r->user_ioparam);
 	SPI_connect();
-	r->plan = SPI_prepare_cursor(history_sql(source), 1, &type, CURSOR_OPT_GENERIC_PLAN);
-	if (r->plan == NULL || SPI_keepplan(r->plan) != 0)
-		elog(ERROR, "could not prepare the history of source \"%s\"", source->name);
+	r->plan = prepare(r, false);
 	SPI_finish();
 	r->release.func = release_plan;
 	r->release.arg = r;
@@ -72,9 +98,8 @@ bm_history_user_is_int(const BmHistoryReader *reader)
 	return reader->source->user_int;
 }
 
-/* The user as the column's type; false when the type cannot hold the number. */
-static bool
-user_datum(const BmHistoryReader *r, int64 key, const char *text, Datum *d)
+bool
+bm_history_user(const BmHistoryReader *r, int64 key, const char *text, Datum *d)
 {
 	switch (r->source->user_type)
 	{
@@ -179,7 +204,14 @@ past_event(BmPastEvent *e, const BmHistoryReader *r, KnownBehaviours *known, uin
 			e->event = BM_NO_BEHAVIOUR;
 		b = behaviour_of(known, r, &e->event);
 		e->weight = b.weight;
-		return !b.ignored;
+		if (b.ignored)
+			return false;
+	}
+	if (r->segment)
+	{
+		Datum segment = SPI_getbinval(row, desc, 4, &no_event);
+
+		e->segment = no_event ? NULL : TextDatumGetCString(segment);
 	}
 	return true;
 }
@@ -198,7 +230,7 @@ drop_duplicates(BmPastEvent *e, size_t n)
 }
 
 size_t
-bm_history_read(const BmHistoryReader *r, int64 key, const char *text, BmPastEvent **events)
+bm_history_read(BmHistoryReader *r, int64 key, const char *text, int64 before, BmPastEvent **events)
 {
 	MemoryContext caller = CurrentMemoryContext, old;
 	KnownBehaviours known = {0};
@@ -206,14 +238,21 @@ bm_history_read(const BmHistoryReader *r, int64 key, const char *text, BmPastEve
 		r->max_time ? r->max_time : GetCurrentTransactionStartTimestamp() + USECS_PER_DAY;
 	uint64 user_hash;
 	size_t n = 0;
-	Datum user;
+	Datum param[2] = {0, Int64GetDatum(before)};
+	SPIPlanPtr plan = r->plan;
 
 	*events = NULL;
-	if (!user_datum(r, key, text, &user))
+	if (!bm_history_user(r, key, text, &param[0]))
 		return 0;
 	user_hash = r->source->user_int ? bm_key_hash_int(key) : bm_key_hash_bytes(text, strlen(text));
 	SPI_connect();
-	if (SPI_execute_plan(r->plan, &user, NULL, true, 0) != SPI_OK_SELECT)
+	if (before != PG_INT64_MAX)
+	{
+		if (r->before == NULL)
+			r->before = prepare(r, true);
+		plan = r->before;
+	}
+	if (SPI_execute_plan(plan, param, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the history of source \"%s\"", r->source->name);
 	old = MemoryContextSwitchTo(caller);
 	if (SPI_processed > 0)

@@ -5,6 +5,7 @@
  * What is registered is names, checked against the catalog now and again at each use. The answer
  * tells what was found, by one pass over the events, so that a wrong guess shows at once.
  */
+#include "event/items.h"
 #include "event/preset.h"
 #include "event/read.h"
 
@@ -126,6 +127,7 @@ source_from_args(FunctionCallInfo fcinfo, BmColumns *columns, Jsonb **options)
 	bm_options_parse(&s->options, bm_source_options, *options);
 	bm_source_options_check(&s->options);
 	bm_source_resolve(s);
+	(void) bm_items(s); /* a table without its key is told now, not by the first filter */
 	return s;
 }
 

@@ -47,6 +47,9 @@ const BmOptionSpec bm_source_options[] = {
 	 "Behaviours that are purchases, as [\"buy\"]; null guesses by name."},
 	{"ignore_events", BM_OPT_JSON, OPT(ignore_events), NULL, 0, 0, NULL,
 	 "Behaviours that are left out, as [\"search\"]."},
+	{"items_key", BM_OPT_TEXT, OPT(items_key), NULL, 0, 0, NULL,
+	 "Column of the table of items that is the item; null means that of item_id's name, else the "
+	 "primary key."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 bool

@@ -21,6 +21,7 @@ typedef struct BmSourceOptions
 	Jsonb *event_weights;           /* {"view":1,"cart":3,"purchase":5}; default: by name */
 	Jsonb *purchase_events;         /* ["purchase","buy"]; default: by name; no event column: all */
 	Jsonb *ignore_events;           /* ["search"]; default []: kept out of item sequences */
+	char *items_key;                /* column of the table of items; default NULL: see items.h */
 } BmSourceOptions;
 
 extern const BmOptionSpec bm_source_options[];

@@ -4,6 +4,7 @@
  */
 #include "pg/pg.h"
 
+#include "core/rec/segments.h"
 #include "model/encoder.h"
 
 /* Names of the parts: option "parts" of a blend, else the algorithm itself. */
@@ -49,6 +50,15 @@ bind_part(BmModel *model, const BmTensors *tensors, const char *name, BmBlendPar
 	wrong = algorithm->core->bind(bound, tensors, psprintf("%s/", name), model->items.n);
 	if (wrong)
 		bm_version_damaged(model->version, name, "%s", wrong);
+	if (algorithm->core->item_embedding && model->embedding == NULL)
+	{
+		size_t shape[2] = {model->items.n, 0};
+		const BmTensor *e = bmc_tensors_find(tensors, psprintf("%s/", name),
+											 algorithm->core->item_embedding, BM_F32, 2, shape);
+
+		model->embedding = e ? e->data : NULL;
+		model->embedding_dim = e ? e->shape[1] : 0;
+	}
 	part->algorithm = algorithm->core;
 	part->bound = bound;
 	part->weight = 1.0f;
@@ -80,6 +90,28 @@ bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
 		bm_version_damaged(model->version, algorithm->name, "%s", wrong);
 }
 
+/* The lists of segments; an item that does not exist is damage. */
+static void
+bind_segments(BmModel *model, const BmTensors *tensors)
+{
+	size_t shape[2] = {(size_t) model->nsegments, BM_SEGMENT_TOP};
+	const BmTensor *item, *score;
+
+	if (model->nsegments == 0)
+		return;
+	item = bmc_tensors_find(tensors, NULL, "segment_item", BM_I32, 2, shape);
+	score = bmc_tensors_find(tensors, NULL, "segment_score", BM_F32, 2, shape);
+	if (item == NULL || score == NULL)
+		bm_version_damaged(model->version, "segment_item", "it is missing or has another shape");
+	model->segment_item = item->data;
+	model->segment_score = score->data;
+	for (size_t i = 0; i < shape[0] * shape[1]; i++)
+		if ((uint32_t) model->segment_item[i] != BM_NONE &&
+			(uint32_t) model->segment_item[i] >= model->items.n)
+			bm_version_damaged(model->version, "segment_item",
+							   "it names an item that is not there");
+}
+
 static void
 bind_recommender(BmModel *model, const BmTensors *tensors)
 {
@@ -104,6 +136,7 @@ bind_recommender(BmModel *model, const BmTensors *tensors)
 	model->popularity = item_tensor(model, tensors, "popularity");
 	model->support = item_tensor(model, tensors, "support");
 	bm_encoder_apply(model, model->version->encoder);
+	bind_segments(model, tensors);
 }
 
 void

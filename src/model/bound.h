@@ -22,6 +22,15 @@ typedef struct BmModel
 	const float
 		*popularity; /* (items) time-decayed popularity: tensor "popularity", cold users' answer */
 	const float *support; /* (items) training events: tensor "support" */
+	/* The first part's that has one: tensor of BmRecommender.item_embedding; else NULL. */
+	const float *embedding; /* (items, embedding_dim) */
+	size_t embedding_dim;
+	/* What is popular by segment, where the version was trained with the option "segment"; see segments.h. */
+	int nsegments;
+	char **segments;             /* names by code */
+	char *segment_column;        /* of the events, or NULL */
+	const int32_t *segment_item; /* (nsegments, BM_SEGMENT_TOP) */
+	const float *segment_score;
 	float event_weight[256];
 	bool purchase[256];
 	int nevents;

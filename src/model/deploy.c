@@ -26,6 +26,28 @@ bm_deployed_version(int64 model_id)
 	return version;
 }
 
+/*
+ * A version reads the source that it was trained on. When another one than before answers, the model's
+ * source, which decides what its readers see, follows it.
+ */
+static void
+adopt_source(int64 model_id, int version)
+{
+	BmParam params[2] = {bm_param_int8(model_id), bm_param_int(version)};
+	MemoryContext context = CurrentMemoryContext;
+
+	if (bm_write(
+			"UPDATE behavmine.model m SET source = v.encoder->>'source' FROM behavmine.version v "
+			"WHERE m.model_id = $1 AND v.model_id = $1 AND v.version = $2 "
+			"AND v.encoder->>'source' <> m.source RETURNING m.name, m.source",
+			2, params) == 0)
+		return;
+	ereport(NOTICE,
+			(errmsg("model \"%s\" answers from source \"%s\" now", bm_row_text(0, 1, context),
+					bm_row_text(0, 2, context)),
+			 errdetail("Version %d was trained on it, the one before on another.", version)));
+}
+
 void
 bm_deploy(int64 model_id, int version)
 {
@@ -41,6 +63,7 @@ bm_deploy(int64 model_id, int version)
 			 "WHERE d.model_id = $1 AND d.undone_at IS NULL "
 			 "ORDER BY d.deployment_id DESC LIMIT 1)",
 			 2, params);
+	adopt_source(model_id, version);
 	SPI_finish();
 }
 
@@ -128,6 +151,7 @@ behav_rollback(PG_FUNCTION_ARGS)
 	bm_write("UPDATE behavmine.deployment SET undone_at = pg_catalog.now() WHERE model_id = $1 "
 			 "AND undone_at IS NULL AND deployment_id > $2",
 			 2, params);
+	adopt_source(DatumGetInt64(params[0].value), version);
 	SPI_finish();
 	PG_RETURN_INT32(version);
 }

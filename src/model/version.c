@@ -61,7 +61,10 @@ claim_number(BmVersion *v)
 	BmParam params[3] = {bm_param_text(v->model), bm_param_text(v->source),
 						 bm_param_text(algorithm ? algorithm->task : "recommend")};
 
-	if (bm_write("UPDATE behavmine.model SET last_version = last_version + 1, source = $2 "
+	/* what is deployed goes on reading its own source; bm_deploy changes it */
+	if (bm_write("UPDATE behavmine.model m SET last_version = last_version + 1, source = CASE WHEN "
+				 "EXISTS (SELECT 1 FROM behavmine.deployment d WHERE d.model_id = m.model_id "
+				 "AND d.undone_at IS NULL) THEN source ELSE $2 END "
 				 "WHERE name = $1 RETURNING model_id, last_version",
 				 2, params) == 0 &&
 		bm_write("INSERT INTO behavmine.model (name, source, task, last_version) "
@@ -248,8 +251,10 @@ bm_version_load(const char *model, int version)
 		raise_not_deployed(model);
 	params[1] = bm_param_int(version);
 	SPI_connect();
-	if (bm_read("SELECT m.model_id, m.name, m.owner, m.source, v.version, v.algorithm, v.options, "
-				"v.encoder, v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, "
+	if (bm_read("SELECT m.model_id, m.name, m.owner, "
+				"coalesce(v.encoder->>'source', m.source), v.version, v.algorithm, v.options, "
+				"v.encoder, "
+				" v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, "
 				"v.metric, v.value, v.baseline, v.metrics, v.history, v.cleaning, v.watermark, "
 				"v.fingerprint FROM behavmine.version v JOIN behavmine.model m "
 				"ON m.model_id = v.model_id WHERE v.model_id = $1 AND v.version = $2",

@@ -82,12 +82,10 @@ make_params(int nargs, Oid *types, Datum *values, const char *nulls)
 	return params;
 }
 
-/* See scan.h. */
 uint64
-bm_scan(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, BmRowFn fn,
-		void *arg)
+bm_scan_plan(SPIPlanPtr plan, int nargs, Oid *types, Datum *values, const char *nulls, BmRowFn fn,
+			 void *arg)
 {
-	SPIPlanPtr plan = prepare_select(sql, nargs, types);
 	SPIExecuteOptions options;
 	BmReceiver receiver;
 	int rc;
@@ -108,7 +106,17 @@ bm_scan(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls
 
 	rc = SPI_execute_plan_extended(plan, &options);
 	if (rc < 0)
-		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(rc));
-	SPI_freeplan(plan);
+		elog(ERROR, "could not run a prepared query: %s", SPI_result_code_string(rc));
 	return receiver.rows;
+}
+
+uint64
+bm_scan(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, BmRowFn fn,
+		void *arg)
+{
+	SPIPlanPtr plan = prepare_select(sql, nargs, types);
+	uint64 rows = bm_scan_plan(plan, nargs, types, values, nulls, fn, arg);
+
+	SPI_freeplan(plan);
+	return rows;
 }

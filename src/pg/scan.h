@@ -7,6 +7,7 @@
 #define BM_SCAN_H
 
 #include "pg/pg.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 
 /* Called once per row with deformed values; runs inside the executor: keep what you need by copy. */
@@ -18,5 +19,8 @@ typedef void (*BmRowFn)(void *arg, TupleTableSlot *slot);
  */
 extern uint64 bm_scan(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 					  BmRowFn fn, void *arg);
+/* The same for a plan that the caller keeps; types are those that it was prepared with. */
+extern uint64 bm_scan_plan(SPIPlanPtr plan, int nargs, Oid *types, Datum *values, const char *nulls,
+						   BmRowFn fn, void *arg);
 
 #endif

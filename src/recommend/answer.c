@@ -4,42 +4,29 @@
  */
 #include "pg/pg.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "recommend/answer.h"
 
 BmHistoryReader *
 bm_answer_reader(BmModel *model)
 {
-	MemoryContext old;
-	BmSource *source;
+	BmServing *serving = bm_serving(model);
 
-	if (model->attached)
-		return model->attached;
-	if (model->version->source == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" has no source", model->version->model),
-				 errhint("Give the items yourself: SELECT * FROM behav_recommend_items(...).")));
-	old = MemoryContextSwitchTo(model->context);
-	source = bm_source_load(model->version->source);
-	model->source_relid = source->relid; /* first: a change from here on is noticed */
-	model->attached = bm_history_reader(source, model->context);
-	MemoryContextSwitchTo(old);
-	return model->attached;
+	if (serving->reader == NULL)
+	{
+		BmSource *source = bm_serving_source(model);
+
+		model->source_relid = source->relid; /* first: a change from here on is noticed */
+		serving->reader = bm_history_reader(source, model->segment_column, model->context);
+	}
+	return serving->reader;
 }
 
 /* ---- items ---- */
-
-static uint32_t
-code_of_text(const BmModel *model, const char *key, size_t len)
-{
-	return model->items.kind == BM_KEY_BYTES ? bmc_dict_find_bytes(&model->items, key, len)
-											 : BM_NONE;
-}
 
 /* A whole number as text, or false. */
 static bool
@@ -52,6 +39,17 @@ parse_int(const char *s, int64 *v)
 	errno = 0;
 	*v = strtoll(s, &end, 10);
 	return errno == 0 && *end == '\0';
+}
+
+/* A key of the other kind is compared as text, as in a join with a cast. */
+uint32_t
+bm_item_code_text(const BmModel *model, const char *key, size_t len)
+{
+	int64 v;
+
+	if (model->items.kind == BM_KEY_BYTES)
+		return bmc_dict_find_bytes(&model->items, key, len);
+	return parse_int(key, &v) ? bmc_dict_find_int(&model->items, v) : BM_NONE;
 }
 
 uint32_t
@@ -71,9 +69,7 @@ bm_item_code(const BmModel *model, Oid type, Datum key)
 		return bmc_dict_find_int(&model->items, v);
 	getTypeOutputInfo(type, &output, &varlena);
 	text = OidOutputFunctionCall(output, key);
-	if (model->items.kind == BM_KEY_INT)
-		return parse_int(text, &v) ? bmc_dict_find_int(&model->items, v) : BM_NONE;
-	return code_of_text(model, text, strlen(text));
+	return bm_item_code_text(model, text, strlen(text));
 }
 
 Datum
@@ -118,15 +114,58 @@ past_item(const BmModel *model, const BmPastEvent *e)
 	char digits[MAXINT8LEN + 1];
 
 	if (e->text)
-		return code_of_text(model, e->text, e->len);
+		return bm_item_code_text(model, e->text, e->len);
 	if (model->items.kind == BM_KEY_INT)
 		return bmc_dict_find_int(&model->items, e->key);
 	pg_lltoa(e->key, digits);
-	return code_of_text(model, digits, strlen(digits));
+	return bm_item_code_text(model, digits, strlen(digits));
+}
+
+/* ---- users ---- */
+
+BmUser
+bm_user_int(FunctionCallInfo fcinfo)
+{
+	int64 key = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
+
+	return (BmUser){!PG_ARGISNULL(0), true, key, psprintf(INT64_FORMAT, key)};
+}
+
+BmUser
+bm_user_text(FunctionCallInfo fcinfo)
+{
+	return (BmUser){!PG_ARGISNULL(0), false, 0,
+					PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0))};
+}
+
+BmUser
+bm_user_uuid(FunctionCallInfo fcinfo)
+{
+	return (BmUser){
+		!PG_ARGISNULL(0), false, 0,
+		PG_ARGISNULL(0) ? "" : DatumGetCString(DirectFunctionCall1(uuid_out, PG_GETARG_DATUM(0)))};
+}
+
+void
+bm_check_user(BmModel *model, BmUser *user)
+{
+	if (!bm_history_user_is_int(bm_answer_reader(model)) || user->is_int)
+		return;
+	if (!parse_int(user->text, &user->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("user \"%s\" is not an integer", user->text),
+				 errdetail("The users of source \"%s\" are integers.", model->version->source)));
+}
+
+int64
+bm_arg_before(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? PG_INT64_MAX : PG_GETARG_TIMESTAMPTZ(i);
 }
 
 BmPast *
-bm_answer_history(BmModel *model, int64 key, bool is_int, const char *text)
+bm_answer_history(BmModel *model, BmUser *user, int64 before)
 {
 	BmHistoryReader *reader = bm_answer_reader(model);
 	BmPastEvent *e;
@@ -135,12 +174,8 @@ bm_answer_history(BmModel *model, int64 key, bool is_int, const char *text)
 	uint32_t *item;
 	uint8_t *event;
 
-	if (bm_history_user_is_int(reader) && !is_int && !parse_int(text, &key))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("user \"%s\" is not an integer", text),
-				 errdetail("The users of source \"%s\" are integers.", model->version->source)));
-	n = bm_history_read(reader, key, text, &e);
+	bm_check_user(model, user);
+	n = bm_history_read(reader, user->key, user->text, before, &e);
 	past = new_past(model, n);
 	item = (uint32_t *) past->h.item;
 	past->times = palloc(sizeof(int64) * Max(n, 1));
@@ -150,6 +185,7 @@ bm_answer_history(BmModel *model, int64 key, bool is_int, const char *text)
 		uint32_t code = past_item(model, &e[i]);
 		int behaviour = event && e[i].event ? event_code(model, e[i].event) : 0;
 
+		past->segment = e[i].segment ? e[i].segment : past->segment;
 		if (code == BM_NONE || behaviour < 0)
 			continue;
 		item[past->h.n] = code;
@@ -220,49 +256,14 @@ bm_answer_candidates(const BmModel *model, ArrayType *candidates)
 	return bits;
 }
 
-/* ---- rows ---- */
+/* ---- reasons ---- */
 
-/* "because of 2858 (purchase, 43 %)": the history event with the largest share. */
-static Datum
-reason(const BmModel *model, const BmPast *past, const float *share)
+char *
+bm_answer_because(const BmModel *model, const BmPast *past, const float *share, size_t event)
 {
-	size_t best = 0;
-	const char *name;
+	const char *name = past->name[event];
 
-	if (past->h.n == 0)
-		return bm_text_datum("popular: no event of this user that the model knows");
-	for (size_t e = 1; e < past->h.n; e++)
-		if (share[e] >= share[best])
-			best = e;
-	if (!(share[best] > 0.0f))
-		return bm_text_datum("popular: nothing in the history speaks for more");
-	name = past->name[best];
-	return bm_text_datum(psprintf("because of %s (%s%s%.0f %%)",
-								  TextDatumGetCString(bm_item_text(model, past->h.item[best])),
-								  name ? name : "", name ? ", " : "", 100.0 * share[best]));
-}
-
-void
-bm_answer_emit(FunctionCallInfo fcinfo, const BmModel *model, const BmServe *serve,
-			   const BmPast *past)
-{
-	uint32_t *item = palloc(sizeof(uint32_t) * serve->k);
-	float *score = palloc(sizeof(float) * serve->k), *share;
-	size_t n = bmc_serve(item, score, serve, &past->h,
-						 palloc_extended(bmc_serve_bytes(serve), MCXT_ALLOC_HUGE), false);
-
-	share = palloc_extended(Max(n * past->h.n, 1) * sizeof(float), MCXT_ALLOC_HUGE);
-	if (past->h.n > 0 && n > 0)
-		bmc_blend_explain(
-			share, &model->blend, &past->h, item, n,
-			palloc_extended(bmc_blend_explain_bytes(&model->blend, past->h.n, n), MCXT_ALLOC_HUGE));
-	for (size_t i = 0; i < n; i++)
-	{
-		Datum values[4] = {bm_item_text(model, item[i]), bm_float8_datum(score[i]),
-						   Int32GetDatum((int32) i + 1),
-						   reason(model, past, share + i * past->h.n)};
-		bool nulls[4] = {false};
-
-		bm_srf_row(fcinfo, values, nulls);
-	}
+	return psprintf("because of %s (%s%s%.0f %%)",
+					TextDatumGetCString(bm_item_text(model, past->h.item[event])), name ? name : "",
+					name ? ", " : "", 100.0 * share[event]);
 }

@@ -5,7 +5,6 @@
 #include "pg/pg.h"
 
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "recommend/answer.h"
 
@@ -30,7 +29,7 @@ emit_shares(FunctionCallInfo fcinfo, const BmModel *model, const BmPast *past, c
 }
 
 static Datum
-explain(FunctionCallInfo fcinfo, int64 key, bool is_int, const char *text)
+explain(FunctionCallInfo fcinfo, BmUser user)
 {
 	BmModel *model;
 	BmPast *past;
@@ -39,10 +38,10 @@ explain(FunctionCallInfo fcinfo, int64 key, bool is_int, const char *text)
 
 	bm_srf_begin(fcinfo);
 	model = bm_recommender_deployed(bm_arg_text_or_null(fcinfo, 2));
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	if (!user.known || PG_ARGISNULL(1))
 		return (Datum) 0;
 	code = bm_item_code(model, get_fn_expr_argtype(fcinfo->flinfo, 1), PG_GETARG_DATUM(1));
-	past = bm_answer_history(model, key, is_int, text);
+	past = bm_answer_history(model, &user, bm_arg_before(fcinfo, 3));
 	if (code == BM_NONE || past->h.n == 0)
 		return (Datum) 0;
 	share = palloc(sizeof(float) * past->h.n);
@@ -53,28 +52,24 @@ explain(FunctionCallInfo fcinfo, int64 key, bool is_int, const char *text)
 	return (Datum) 0;
 }
 
-/* behav_explain(user_id bigint, item_id any, model) */
+/* behav_explain(user_id bigint, item_id any, model, as_of) */
 BM_FUNCTION(behav_explain);
 Datum
 behav_explain(PG_FUNCTION_ARGS)
 {
-	int64 key = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
-
-	return explain(fcinfo, key, true, psprintf(INT64_FORMAT, key));
+	return explain(fcinfo, bm_user_int(fcinfo));
 }
 
 BM_FUNCTION(behav_explain_text);
 Datum
 behav_explain_text(PG_FUNCTION_ARGS)
 {
-	return explain(fcinfo, 0, false, PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	return explain(fcinfo, bm_user_text(fcinfo));
 }
 
 BM_FUNCTION(behav_explain_uuid);
 Datum
 behav_explain_uuid(PG_FUNCTION_ARGS)
 {
-	return explain(
-		fcinfo, 0, false,
-		PG_ARGISNULL(0) ? "" : DatumGetCString(DirectFunctionCall1(uuid_out, PG_GETARG_DATUM(0))));
+	return explain(fcinfo, bm_user_uuid(fcinfo));
 }

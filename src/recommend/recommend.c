@@ -1,84 +1,50 @@
 /*
  * recommend.c
- *		behav_recommend and behav_recommend_items: what to show now, and why.
+ *		behav_recommend, behav_recommend_items, behav_recommend_cart: what to show now, and why.
  */
 #include "pg/pg.h"
 
-#include <math.h>
+#include "recommend/request.h"
 
-#include "utils/uuid.h"
-
-#include "recommend/answer.h"
-
-/* Arguments 1 to 5 of both functions: k, model, exclude, candidates, min_score. */
-static BmModel *
-serve_arguments(FunctionCallInfo fcinfo, BmServe *serve)
-{
-	int64 k = bm_arg_range_or(fcinfo, 1, "k", 1, BM_MAX_K, 10);
-	char *name = bm_arg_text_or_null(fcinfo, 2);
-	char *exclude = bm_arg_text_or_null(fcinfo, 3);
-	BmModel *model = bm_recommender_deployed(name);
-
-	*serve = (BmServe){.model = &model->blend,
-					   .popularity = model->popularity,
-					   .k = Min((size_t) k, model->items.n),
-					   .exclude = bm_answer_exclude(exclude ? exclude : "purchased"),
-					   .purchase = model->purchase,
-					   .min_score = -INFINITY};
-	if (!PG_ARGISNULL(4))
-		serve->allowed = bm_answer_candidates(model, PG_GETARG_ARRAYTYPE_P(4));
-	if (!PG_ARGISNULL(5))
-	{
-		float8 least = PG_GETARG_FLOAT8(5);
-
-		if (isnan(least))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"min_score\" cannot be NaN")));
-		serve->min_score = (float) least;
-	}
-	return model;
-}
+static const BmPast nobody = {.times = NULL};
 
 static Datum
-recommend(FunctionCallInfo fcinfo, int64 key, bool is_int, const char *text)
+recommend(FunctionCallInfo fcinfo, BmUser user)
 {
-	BmServe serve;
-	BmModel *model;
-	BmPast nobody = {.times = NULL}, *past = &nobody;
+	BmRequest r;
+	const BmPast *past = &nobody;
 
 	bm_srf_begin(fcinfo);
-	model = serve_arguments(fcinfo, &serve);
-	if (!PG_ARGISNULL(0))
-		past = bm_answer_history(model, key, is_int, text);
-	bm_answer_emit(fcinfo, model, &serve, past);
+	bm_request_arguments(&r, fcinfo, bm_arg_text_or_null(fcinfo, 3));
+	if (user.known)
+		past = bm_answer_history(r.model, &user, r.before);
+	bm_request_answer(fcinfo, &r, past);
 	return (Datum) 0;
 }
 
-/* behav_recommend(user_id bigint, k, model, exclude, candidates, min_score) */
+/*
+ * behav_recommend(user_id bigint, k, model, exclude, candidates, min_score, filter, exclude_items, max_per,
+ * diversity, segment, as_of, rules)
+ */
 BM_FUNCTION(behav_recommend);
 Datum
 behav_recommend(PG_FUNCTION_ARGS)
 {
-	int64 key = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
-
-	return recommend(fcinfo, key, true, psprintf(INT64_FORMAT, key));
+	return recommend(fcinfo, bm_user_int(fcinfo));
 }
 
 BM_FUNCTION(behav_recommend_text);
 Datum
 behav_recommend_text(PG_FUNCTION_ARGS)
 {
-	return recommend(fcinfo, 0, false,
-					 PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	return recommend(fcinfo, bm_user_text(fcinfo));
 }
 
 BM_FUNCTION(behav_recommend_uuid);
 Datum
 behav_recommend_uuid(PG_FUNCTION_ARGS)
 {
-	return recommend(
-		fcinfo, 0, false,
-		PG_ARGISNULL(0) ? "" : DatumGetCString(DirectFunctionCall1(uuid_out, PG_GETARG_DATUM(0))));
+	return recommend(fcinfo, bm_user_uuid(fcinfo));
 }
 
 /* behav_recommend_items(items array, ...): an anonymous visitor's items so far, oldest first. */
@@ -86,14 +52,75 @@ BM_FUNCTION(behav_recommend_items);
 Datum
 behav_recommend_items(PG_FUNCTION_ARGS)
 {
-	BmServe serve;
-	BmModel *model;
-	BmPast nobody = {.times = NULL}, *past = &nobody;
+	BmRequest r;
+	const BmPast *past = &nobody;
 
 	bm_srf_begin(fcinfo);
-	model = serve_arguments(fcinfo, &serve);
+	bm_request_arguments(&r, fcinfo, bm_arg_text_or_null(fcinfo, 3));
 	if (!PG_ARGISNULL(0))
-		past = bm_answer_items(model, PG_GETARG_ARRAYTYPE_P(0));
-	bm_answer_emit(fcinfo, model, &serve, past);
+		past = bm_answer_items(r.model, PG_GETARG_ARRAYTYPE_P(0));
+	bm_request_answer(fcinfo, &r, past);
+	return (Datum) 0;
+}
+
+static int
+by_code(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A cart holds an item once, however many of it, and in one order, so that a sum of floats is one, too. */
+static void
+keep_distinct(BmPast *past)
+{
+	uint32_t *item = (uint32_t *) past->h.item;
+	size_t n = 0;
+
+	for (size_t i = 0; i < past->h.n; i++)
+	{
+		bool met = false;
+
+		for (size_t j = 0; j < n && !met; j++)
+			met = item[j] == item[i];
+		if (!met)
+			item[n++] = item[i];
+	}
+	qsort(item, n, sizeof(uint32_t), by_code);
+	past->h.n = n;
+}
+
+/* behav_recommend_cart(items array, k, model, differ_by, ...): what goes with what is in the cart. */
+BM_FUNCTION(behav_recommend_cart);
+Datum
+behav_recommend_cart(PG_FUNCTION_ARGS)
+{
+	char *differ_by = bm_arg_text_or_null(fcinfo, 3);
+	BmRequest r;
+	BmPast *past;
+	BmBlend cart;
+
+	bm_srf_begin(fcinfo);
+	bm_request_arguments(&r, fcinfo, "seen");
+	if (PG_ARGISNULL(0))
+	{
+		bm_request_answer(fcinfo, &r, &nobody);
+		return (Datum) 0;
+	}
+	past = bm_answer_items(r.model, PG_GETARG_ARRAYTYPE_P(0));
+	if (past->h.n > BM_HISTORY_EVENTS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("a cart holds at most %d items", BM_HISTORY_EVENTS),
+						errdetail("It has %zu.", past->h.n)));
+	keep_distinct(past);
+	if (differ_by && past->h.n > 0)
+		bm_request_keep(&r,
+						bm_filter_other(r.model, differ_by, past->h.item, past->h.n, "differ_by"),
+						"differ_by");
+	cart =
+		(BmBlend){.n = 1, .nitems = r.model->items.n, .part = {{&bmc_cart, &r.model->blend, 1.0f}}};
+	r.serve.model = &cart;
+	bm_request_answer(fcinfo, &r, past);
 	return (Datum) 0;
 }

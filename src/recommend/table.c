@@ -19,37 +19,13 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#include "event/log.h"
 #include "model/query.h"
 #include "pg/compat.h"
-#include "recommend/answer.h"
-
-#define BLOCK_USERS 1024
-
-typedef struct TableJob
-{
-	BmModel *model;
-	BmSource *source;
-	BmLog *log;
-	BmMem mem;
-	BmWatch watch;
-	BmPool *pool;
-	BmServe serve;
-	char *into; /* quoted */
-	MemoryContext context;
-	uint32_t *code;     /* (log items) the model's code, or BM_NONE */
-	int behaviour[256]; /* the model's code of a behaviour of the log, or -1 */
-	/* one block of users */
-	uint32_t *item, *found, *past_item;
-	uint8_t *past_event;
-	float *score;
-	BmHistory *h;
-	int64 rows;
-} TableJob;
+#include "recommend/table.h"
 
 /* Codes of this reading in the model's numbering. */
 static void
-translate_codes(TableJob *job)
+translate_codes(BmTableJob *job)
 {
 	const BmDictView *items = &job->log->items.view, *events = &job->log->events.view;
 
@@ -68,14 +44,17 @@ translate_codes(TableJob *job)
 				job->behaviour[a] = b;
 }
 
-/* User u's events in the model's codes, appended at item and event. */
+/* User u's newest events in the model's codes, as an answer to one user has them. */
 static BmHistory
-history_of(const TableJob *job, size_t u, uint32_t *item, uint8_t *event)
+history_of(const BmTableJob *job, size_t u, uint32_t *item, int64_t *time, uint8_t *event)
 {
 	const BmLog *log = job->log;
-	BmHistory h = {0, item, NULL, log->event ? event : NULL, job->model->event_weight};
+	size_t first = log->start[u], end = log->start[u + 1];
+	BmHistory h = {0, item, time, log->event ? event : NULL, job->model->event_weight};
 
-	for (size_t e = log->start[u]; e < log->start[u + 1]; e++)
+	if (end - first > BM_HISTORY_EVENTS)
+		first = end - BM_HISTORY_EVENTS;
+	for (size_t e = first; e < end; e++)
 	{
 		uint32_t code = job->code[log->item[e]];
 		int behaviour = job->behaviour[log->event ? log->event[e] : 0];
@@ -83,20 +62,21 @@ history_of(const TableJob *job, size_t u, uint32_t *item, uint8_t *event)
 		if (code == BM_NONE || behaviour < 0)
 			continue;
 		item[h.n] = code;
+		time[h.n] = log->time[e];
 		event[h.n++] = (uint8_t) behaviour;
 	}
 	return h;
 }
 
 static Datum
-user_array(const TableJob *job, size_t first, size_t n)
+user_array(const BmTableJob *job, size_t first, size_t n)
 {
-	Datum *values = palloc(sizeof(Datum) * job->serve.k * n);
+	Datum *values = palloc(sizeof(Datum) * job->request.serve.k * n);
 	size_t rows = 0;
 
 	for (size_t u = 0; u < n; u++)
 	{
-		Datum user = bm_text_datum(bm_dict_text(&job->log->users.view, (uint32_t) (first + u)));
+		Datum user = bm_text_datum(bm_dict_text(job->users, (uint32_t) (first + u)));
 
 		for (uint32_t i = 0; i < job->found[u]; i++)
 			values[rows++] = user;
@@ -105,41 +85,60 @@ user_array(const TableJob *job, size_t first, size_t n)
 }
 
 static Datum
-item_array(const TableJob *job, size_t n)
+item_array(const BmTableJob *job, size_t n)
 {
-	Datum *values = palloc(sizeof(Datum) * job->serve.k * n);
+	Datum *values = palloc(sizeof(Datum) * job->request.serve.k * n);
 	size_t rows = 0;
 
 	for (size_t u = 0; u < n; u++)
 		for (uint32_t i = 0; i < job->found[u]; i++)
-			values[rows++] = bm_item_text(job->model, job->item[u * job->serve.k + i]);
+			values[rows++] = bm_item_text(job->model, job->item[u * job->request.serve.k + i]);
 	return PointerGetDatum(construct_array(values, (int) rows, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* Scores and ranks, as real[] and int[]. */
 static void
-number_arrays(const TableJob *job, size_t n, Datum *scores, Datum *ranks)
+number_arrays(const BmTableJob *job, size_t n, Datum *scores, Datum *ranks)
 {
-	float *score = palloc(sizeof(float) * job->serve.k * n);
-	int32 *rank = palloc(sizeof(int32) * job->serve.k * n);
+	float *score = palloc(sizeof(float) * job->request.serve.k * n);
+	int32 *rank = palloc(sizeof(int32) * job->request.serve.k * n);
 	size_t rows = 0;
 
 	for (size_t u = 0; u < n; u++)
 		for (uint32_t i = 0; i < job->found[u]; i++)
 		{
-			score[rows] = job->score[u * job->serve.k + i];
+			score[rows] = job->score[u * job->request.serve.k + i];
 			rank[rows++] = (int32) i + 1;
 		}
 	*scores = bm_float4_array(score, rows);
 	*ranks = bm_int4_array(rank, rows);
 }
 
-static void
-insert_block(TableJob *job, size_t first, size_t n)
+Datum
+bm_table_users(const BmTableJob *job, size_t first, size_t n)
 {
-	MemoryContext scratch =
-		AllocSetContextCreate(job->context, "behavmine rows", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Datum *key = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (size_t u = 0; u < n; u++)
+		key[u] = bm_text_datum(bm_dict_text(job->users, (uint32_t) (first + u)));
+	return PointerGetDatum(construct_array(key, (int) n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static void
+delete_block(BmTableJob *job, size_t first, size_t n)
+{
+	BmParam params[2] = {bm_param_text(job->model->version->model),
+						 bm_param_datum(TEXTARRAYOID, bm_table_users(job, first, n))};
+
+	bm_write_as_caller(psprintf("DELETE FROM %s WHERE model OPERATOR(pg_catalog.=) $1 "
+								"AND user_id OPERATOR(pg_catalog.=) ANY ($2::%s[])",
+								job->into, format_type_be_qualified(job->source->user_type)),
+					   2, params);
+}
+
+static void
+insert_block(BmTableJob *job, size_t first, size_t n, bool replace)
+{
 	Datum scores, ranks;
 	BmParam params[6];
 
@@ -151,6 +150,8 @@ insert_block(TableJob *job, size_t first, size_t n)
 	params[4] = bm_param_text(job->model->version->model);
 	params[5] = bm_param_int(job->model->version->version);
 	SPI_connect();
+	if (replace)
+		delete_block(job, first, n);
 	job->rows += (int64) bm_write_as_caller(
 		psprintf("INSERT INTO %s (user_id, item_id, score, rank, model, version) "
 				 "SELECT u::%s, i::%s, s, r, $5, $6 "
@@ -160,37 +161,64 @@ insert_block(TableJob *job, size_t first, size_t n)
 				 format_type_be_qualified(job->source->item_type)),
 		6, params);
 	SPI_finish();
+}
+
+/* Histories of a block from the reading, in the current context. */
+static void
+histories_of_log(BmTableJob *job, size_t first, size_t n)
+{
+	const BmLog *log = job->log;
+	size_t events = log->start[first + n] - log->start[first], at = 0;
+	uint32_t *item = palloc_extended(sizeof(uint32_t) * Max(events, 1), MCXT_ALLOC_HUGE);
+	int64_t *time = palloc_extended(sizeof(int64_t) * Max(events, 1), MCXT_ALLOC_HUGE);
+	uint8_t *event = palloc_extended(Max(events, 1), MCXT_ALLOC_HUGE);
+
+	for (size_t u = 0; u < n; u++)
+	{
+		job->h[u] = history_of(job, first + u, item + at, time + at, event + at);
+		at += job->h[u].n;
+	}
+}
+
+/* The same from the index. */
+static void
+histories_of_index(BmTableJob *job, size_t first, size_t n)
+{
+	for (size_t u = 0; u < n; u++)
+	{
+		uint32_t code = (uint32_t) (first + u);
+		BmUser user = {
+			.known = true, .is_int = job->source->user_int, .text = bm_dict_text(job->users, code)};
+
+		if (user.is_int)
+			user.key = job->users->key[code];
+		job->h[u] = bm_answer_history(job->model, &user, PG_INT64_MAX)->h;
+		bm_interrupts();
+	}
+}
+
+void
+bm_table_block(BmTableJob *job, size_t first, size_t n, bool replace)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(job->context, "behavmine block", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+
+	if (job->log)
+		histories_of_log(job, first, n);
+	else
+		histories_of_index(job, first, n);
+	bm_check(bmc_serve_many(job->item, job->score, job->found, &job->request.serve, job->h, n,
+							job->pool, &job->mem, &job->watch.stop),
+			 "fill a table of recommendations", NULL);
+	insert_block(job, first, n, replace);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
 
-/* Users first .. first + n - 1: answer in parallel, insert. */
-static void
-serve_block(TableJob *job, size_t first, size_t n)
-{
-	const BmLog *log = job->log;
-	size_t at = 0;
-
-	job->past_item = bmc_alloc(&job->mem, log->start[first + n] - log->start[first], 4);
-	job->past_event = bmc_alloc(&job->mem, log->start[first + n] - log->start[first], 1);
-	if (job->past_item == NULL || job->past_event == NULL)
-		bm_check(BM_ENOMEM, "fill a table of recommendations", NULL);
-	for (size_t u = 0; u < n; u++)
-	{
-		job->h[u] = history_of(job, first + u, job->past_item + at, job->past_event + at);
-		at += job->h[u].n;
-	}
-	bm_check(bmc_serve_many(job->item, job->score, job->found, &job->serve, job->h, n, job->pool,
-							&job->mem, &job->watch.stop),
-			 "fill a table of recommendations", NULL);
-	bmc_free(&job->mem, job->past_item);
-	bmc_free(&job->mem, job->past_event);
-	insert_block(job, first, n);
-}
-
 /* An existing table must have the columns, with types that the rows can be assigned to. */
 static void
-check_column(const TableJob *job, Oid relid, const char *column, Oid type)
+check_column(const BmTableJob *job, Oid relid, const char *column, Oid type)
 {
 	AttrNumber attno = get_attnum(relid, column);
 	Oid target = attno > 0 ? get_atttype(relid, attno) : InvalidOid;
@@ -214,7 +242,7 @@ check_column(const TableJob *job, Oid relid, const char *column, Oid type)
 }
 
 static void
-check_columns(const TableJob *job, Oid relid)
+check_columns(const BmTableJob *job, Oid relid)
 {
 	check_column(job, relid, "user_id", job->source->user_type);
 	check_column(job, relid, "item_id", job->source->item_type);
@@ -224,13 +252,11 @@ check_columns(const TableJob *job, Oid relid)
 	check_column(job, relid, "version", INT4OID);
 }
 
-/* The table by name: made when it does not exist, else emptied of this model's rows. */
-static void
-prepare_table(TableJob *job, const char *into)
+void
+bm_table_prepare(BmTableJob *job, const char *into)
 {
 	RangeVar *range = makeRangeVarFromNameList(bm_qualified_name(into));
 	Oid relid = RangeVarGetRelid(range, NoLock, true);
-	BmParam model = bm_param_text(job->model->version->model);
 
 	job->into = NULL;
 	SPI_connect();
@@ -251,68 +277,102 @@ prepare_table(TableJob *job, const char *into)
 	SPI_finish();
 	job->into = bm_relation_name(relid);
 	check_columns(job, relid);
-	SPI_connect();
-	bm_write_as_caller(psprintf("DELETE FROM %s WHERE model OPERATOR(pg_catalog.=) $1", job->into),
-					   1, &model);
-	SPI_finish();
 }
 
+/* Kinds of all items at once: every user's pool is another. */
 static void
-begin(TableJob *job, FunctionCallInfo fcinfo)
+read_all_kinds(BmTableJob *job)
 {
-	char *name = bm_arg_text(fcinfo, 0, "model");
-	int64 k = bm_arg_range_or(fcinfo, 2, "k", 1, BM_MAX_K, 10);
-	char *exclude = bm_arg_text_or_null(fcinfo, 3);
+	BmRequest *r = &job->request;
+
+	for (int c = 0; c < r->arrange.ncaps; c++)
+	{
+		uint32_t *group = palloc_extended(sizeof(uint32_t) * job->model->items.n, MCXT_ALLOC_HUGE);
+
+		r->arrange.ngroups[c] = bm_filter_groups(group, job->model, r->cap[c], NULL, 0, "max_per");
+		r->arrange.group[c] = group;
+	}
+}
+
+void
+bm_table_begin(BmTableJob *job, BmModel *model, FunctionCallInfo fcinfo)
+{
+	BmRequest *r = &job->request;
 
 	memset(job, 0, sizeof(*job));
 	job->context = CurrentMemoryContext;
-	job->model = bm_recommender_deployed(name);
-	(void) bm_answer_reader(job->model); /* 55000 without a source */
-	job->source = bm_source_load(job->model->version->source);
-	job->serve = (BmServe){.model = &job->model->blend,
-						   .popularity = job->model->popularity,
-						   .k = Min((size_t) k, job->model->items.n),
-						   .exclude = bm_answer_exclude(exclude ? exclude : "purchased"),
-						   .purchase = job->model->purchase,
-						   .min_score = -INFINITY};
+	job->model = model;
+	job->source = bm_serving_source(model);
 	bm_mem_init(&job->mem, job->context);
 	bm_watch_init(&job->watch, 0);
+	bm_request_begin(r, model, bm_arg_range_or(fcinfo, 2, "k", 1, BM_MAX_K, 10),
+					 bm_arg_text_or_null(fcinfo, 3));
+	if (!PG_ARGISNULL(4))
+		bm_request_filter(r, text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	if (!PG_ARGISNULL(5))
+		bm_request_exclude_items(r, get_fn_expr_argtype(fcinfo->flinfo, 5), PG_GETARG_DATUM(5));
+	if (!PG_ARGISNULL(6))
+		bm_request_max_per(r, PG_GETARG_JSONB_P(6));
+	if (!PG_ARGISNULL(7))
+		bm_request_diversity(r, PG_GETARG_FLOAT8(7));
+	if (bm_arg_bool_or(fcinfo, 8, true))
+		bm_request_rules(r);
+	read_all_kinds(job);
 }
 
-/* behav_recommend_table(model, into, k, exclude): users, rows, seconds */
+void
+bm_table_read(BmTableJob *job)
+{
+	job->log =
+		bm_log_read(job->source, PG_INT64_MIN, PG_INT64_MAX, &job->mem, job->context, &job->watch);
+	job->users = &job->log->users.view;
+	translate_codes(job);
+}
+
+void
+bm_table_open(BmTableJob *job)
+{
+	size_t cells = job->request.serve.k * BM_BLOCK_USERS;
+
+	job->pool = bm_pool_open(job->context, bm_threads(), true);
+	job->item = palloc_extended(sizeof(uint32_t) * cells, MCXT_ALLOC_HUGE);
+	job->score = palloc_extended(sizeof(float) * cells, MCXT_ALLOC_HUGE);
+	job->found = palloc(sizeof(uint32_t) * BM_BLOCK_USERS);
+	job->h = palloc(sizeof(BmHistory) * BM_BLOCK_USERS);
+}
+
+/* behav_recommend_table(model, into, k, exclude, filter, exclude_items, max_per, diversity, rules) */
 BM_FUNCTION(behav_recommend_table);
 Datum
 behav_recommend_table(PG_FUNCTION_ARGS)
 {
 	TimestampTz started = GetCurrentTimestamp();
+	BmModel *model = bm_recommender_deployed(bm_arg_text(fcinfo, 0, "model"));
 	char *into = bm_arg_text(fcinfo, 1, "into_table");
-	TableJob job;
-	size_t nusers;
+	BmParam name = bm_param_text(model->version->model);
+	BmTableJob job;
 	Datum values[3];
 	bool nulls[3] = {false};
 
 	bm_srf_begin(fcinfo);
-	begin(&job, fcinfo);
-	bm_progress_start(job.model->version->model);
-	prepare_table(&job, into);
-	job.log =
-		bm_log_read(job.source, PG_INT64_MIN, PG_INT64_MAX, &job.mem, job.context, &job.watch);
-	translate_codes(&job);
-	nusers = job.log->users.view.n;
-	job.pool = bm_pool_open(job.context, bm_threads(), true);
-	job.item = palloc_extended(sizeof(uint32_t) * job.serve.k * BLOCK_USERS, MCXT_ALLOC_HUGE);
-	job.score = palloc_extended(sizeof(float) * job.serve.k * BLOCK_USERS, MCXT_ALLOC_HUGE);
-	job.found = palloc(sizeof(uint32_t) * BLOCK_USERS);
-	job.h = palloc(sizeof(BmHistory) * BLOCK_USERS);
+	bm_table_begin(&job, model, fcinfo);
+	bm_progress_start(model->version->model);
+	bm_table_prepare(&job, into);
+	SPI_connect();
+	bm_write_as_caller(psprintf("DELETE FROM %s WHERE model OPERATOR(pg_catalog.=) $1", job.into),
+					   1, &name);
+	SPI_finish();
+	bm_table_read(&job);
+	bm_table_open(&job);
 	bm_progress_phase(BM_PHASE_SAVE, into);
-	for (size_t first = 0; first < nusers; first += BLOCK_USERS)
+	for (size_t first = 0; first < job.users->n; first += BM_BLOCK_USERS)
 	{
-		serve_block(&job, first, Min(nusers - first, BLOCK_USERS));
-		bm_progress_step((double) first, (double) nusers, NAN, NULL, NAN);
+		bm_table_block(&job, first, Min(job.users->n - first, BM_BLOCK_USERS), false);
+		bm_progress_step((double) first, (double) job.users->n, NAN, NULL, NAN);
 		bm_interrupts();
 	}
 	bm_progress_end();
-	values[0] = Int64GetDatum((int64) nusers);
+	values[0] = Int64GetDatum((int64) job.users->n);
 	values[1] = Int64GetDatum(job.rows);
 	values[2] = Float8GetDatum((GetCurrentTimestamp() - started) / 1e6);
 	bm_srf_row(fcinfo, values, nulls);

@@ -10,12 +10,17 @@
 
 #include "train/train.h"
 
-#define METRIC_COLUMNS 9
+#define METRIC_COLUMNS 15
 
-/* cases, recall, ndcg, mrr, coverage, popularity, cold_items, cold_users, repeats */
+/*
+ * cases, recall, ndcg, mrr, coverage, popularity, cold_items, cold_users, repeats, recall_error, ndcg_error,
+ * head, gini, k, seed
+ */
 static void
-metric_columns(Datum *values, const BmMetrics *m, size_t nitems)
+metric_columns(Datum *values, const BmMetrics *m, const BmTraining *t)
 {
+	size_t nitems = t->split->all.nitems;
+
 	values[0] = Int64GetDatum((int64) m->n);
 	values[1] = Float8GetDatum(BM_MEAN(*m, hit));
 	values[2] = Float8GetDatum(BM_MEAN(*m, ndcg));
@@ -25,6 +30,12 @@ metric_columns(Datum *values, const BmMetrics *m, size_t nitems)
 	values[6] = Int64GetDatum((int64) m->cold_items);
 	values[7] = Int64GetDatum((int64) m->cold_users);
 	values[8] = Int64GetDatum((int64) m->repeats);
+	values[9] = Float8GetDatum(bmc_recall_error(m));
+	values[10] = Float8GetDatum(bmc_ndcg_error(m));
+	values[11] = Float8GetDatum(BM_MEAN(*m, head));
+	values[12] = Float8GetDatum(m->gini);
+	values[13] = Int32GetDatum(t->options.k);
+	values[14] = Int64GetDatum((int64) t->run.seed);
 }
 
 /* ---- behav_compare ---- */
@@ -38,7 +49,7 @@ compare_row(FunctionCallInfo fcinfo, const BmTraining *t, const char *name, Json
 
 	values[0] = bm_text_datum(name);
 	values[1] = BoolGetDatum(chosen);
-	metric_columns(values + 2, test, t->split->all.nitems);
+	metric_columns(values + 2, test, t);
 	values[2 + METRIC_COLUMNS] = Float8GetDatum(seconds);
 	values[3 + METRIC_COLUMNS] = Int64GetDatum((int64) bytes);
 	values[4 + METRIC_COLUMNS] = JsonbPGetDatum(settings);
@@ -140,7 +151,7 @@ evaluate_row(FunctionCallInfo fcinfo, const BmTraining *t, const char *name, con
 	values[1] = Int32GetDatum(t->incumbent->version->version);
 	values[2] = bm_text_datum(name);
 	values[3] = BoolGetDatum(seen);
-	metric_columns(values + 4, m, t->split->all.nitems);
+	metric_columns(values + 4, m, t);
 	values[4 + METRIC_COLUMNS] = bm_text_datum(t->split->protocol);
 	bm_srf_row(fcinfo, values, nulls);
 }
@@ -197,7 +208,7 @@ behav_evaluate(PG_FUNCTION_ARGS)
 		snprintf(t->split->protocol, sizeof(t->split->protocol),
 				 "next event from %s on, all items ranked", timestamptz_to_str(from));
 	}
-	cases.support = NULL;
+	cases.support = NULL; /* the version's own */
 	bm_progress_phase(BM_PHASE_EVALUATE, NULL);
 	ours = bm_measure_model(t, t->incumbent, &t->incumbent->blend, &cases);
 	bound = (Constant){t->incumbent->popularity, t->incumbent->items.n};

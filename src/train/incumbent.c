@@ -93,6 +93,20 @@ old_code(const BmDictView *items, const BmDictView *old, uint32_t code)
 							   items->offset[code + 1] - items->offset[code]);
 }
 
+/* Training events of the stored version in this log's codes: what it has never seen is cold. */
+static uint32_t *
+old_support(BmTraining *t, const BmModel *model, const uint32_t *to_old)
+{
+	size_t nitems = t->split->all.nitems;
+	uint32_t *support = bmc_alloc(&t->mem, nitems, sizeof(uint32_t));
+
+	if (support == NULL)
+		bm_check(BM_ENOMEM, "measure a stored version", NULL);
+	for (size_t i = 0; i < nitems; i++)
+		support[i] = to_old[i] == BM_NONE ? 0 : (uint32_t) model->support[to_old[i]];
+	return support;
+}
+
 BmMetrics
 bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *answer, const BmCases *cases)
 {
@@ -100,15 +114,18 @@ bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *answer, con
 	uint32_t *to_old = bmc_alloc(&t->mem, nitems, sizeof(uint32_t));
 	Translated bound = {answer, to_old, nitems, 0};
 	BmBlend blend = {.n = 1, .nitems = nitems, .part = {{&translated, &bound, 1.0f}}};
+	BmCases of_model = *cases;
 	BmMetrics metrics;
 
 	if (to_old == NULL)
 		bm_check(BM_ENOMEM, "measure a stored version", NULL);
 	for (size_t i = 0; i < nitems; i++)
 		to_old[i] = old_code(&t->log->items.view, &model->items, (uint32_t) i);
+	if (of_model.support == NULL)
+		of_model.support = old_support(t, model, to_old);
 	for (size_t u = 0; u < t->split->all.nusers; u++)
 		bound.longest = Max(bound.longest, t->log->start[u + 1] - t->log->start[u]);
-	metrics = bm_measure(&t->run, &blend, cases);
+	metrics = bm_measure(&t->run, &blend, &of_model);
 	bmc_free(&t->mem, to_old);
 	return metrics;
 }

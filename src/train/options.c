@@ -26,4 +26,8 @@ const BmOptionSpec bm_train_option_spec[] = {
 	BM_COMMON_OPTIONS,
 	{"since", BM_OPT_TEXT, AT(since), NULL, 0, 0, NULL, "Only events from this time on are read."},
 	{"until", BM_OPT_TEXT, AT(until), NULL, 0, 0, NULL, "Only events before this time are read."},
+	{"segment", BM_OPT_TEXT, AT(segment), NULL, 0, 0, NULL,
+	 "Column of the events whose values are segments: what is popular in each answers users of "
+	 "whom "
+	 "no event is known."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};

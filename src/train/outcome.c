@@ -19,10 +19,12 @@ char *
 bm_metrics_json(const BmMetrics *m, int k, size_t nitems)
 {
 	return psprintf("{\"cases\":%zu,\"recall@%d\":%.6f,\"ndcg@%d\":%.6f,\"mrr@%d\":%.6f,"
-					"\"coverage@%d\":%.6f,\"popularity@%d\":%.6f,\"cold_items\":%zu,"
-					"\"cold_users\":%zu,\"repeats\":%zu}",
+					"\"coverage@%d\":%.6f,\"popularity@%d\":%.6f,\"head@%d\":%.6f,"
+					"\"gini@%d\":%.6f,\"recall_error\":%.6f,\"ndcg_error\":%.6f,"
+					"\"cold_items\":%zu,\"cold_users\":%zu,\"repeats\":%zu}",
 					m->n, k, BM_MEAN(*m, hit), k, BM_MEAN(*m, ndcg), k, BM_MEAN(*m, mrr), k,
 					nitems ? (double) m->shown / (double) nitems : 0.0, k, BM_MEAN(*m, popularity),
+					k, BM_MEAN(*m, head), k, m->gini, bmc_recall_error(m), bmc_ndcg_error(m),
 					m->cold_items, m->cold_users, m->repeats);
 }
 

@@ -137,6 +137,7 @@ bm_training_read(BmTraining *t)
 		return;
 	}
 	t->source = bm_source_load(t->source_name);
+	bm_segment_column(t);
 	model_id = bm_model_id(t->model, true);
 	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
 		t->incumbent = bm_model_load(t->model, 0, &t->mem, t->context);
@@ -284,6 +285,19 @@ collect_tensors(BmTraining *t)
 		elog(ERROR, "too many tensors in one version");
 }
 
+/* {"source": ...}: a version goes on reading the source that it was trained on. */
+static Jsonb *
+source_member(const BmTraining *t)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "{\"source\":");
+	escape_json(&s, t->source_name);
+	appendStringInfoChar(&s, '}');
+	return jsonb_of(s.data);
+}
+
 static void
 fill_version(BmTraining *t)
 {
@@ -296,6 +310,8 @@ fill_version(BmTraining *t)
 	v->options = bm_choice_options(t->choice);
 	v->encoder = bm_encoder_jsonb(t->source->user_int, t->source->item_int, &t->log->events.view,
 								  t->log->event_weight, t->log->purchase);
+	v->encoder = bm_jsonb_merge(v->encoder, source_member(t));
+	v->encoder = bm_jsonb_merge(v->encoder, bm_segment_encoder(t));
 	v->seed = t->seed;
 	v->rows = (int64) t->log->n;
 	v->users = t->log->users.view.n;
@@ -374,6 +390,7 @@ bm_training_compute(BmTraining *t)
 	refit(t);
 	fill_popularity(t);
 	collect_tensors(t);
+	bm_segment_tensors(t);
 	fill_version(t);
 	MemoryContextSwitchTo(old);
 }

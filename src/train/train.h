@@ -89,6 +89,11 @@ extern char *bm_metrics_json(const BmMetrics *m, int k, size_t nitems);
 extern Jsonb *bm_training_metrics(const BmTraining *t);
 extern Jsonb *bm_choice_options(const BmChoice *c);
 
+/* segment.c: the option "segment": its column read along; its tensors; its members of the encoder, or NULL. */
+extern void bm_segment_column(BmTraining *t);
+extern void bm_segment_tensors(BmTraining *t);
+extern Jsonb *bm_segment_encoder(const BmTraining *t);
+
 /* incumbent.c: metrics of a bound version (or of another blend in its codes) on this log's cases. */
 extern BmMetrics bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *blend,
 								  const BmCases *cases);

@@ -274,7 +274,12 @@ test_serve(void)
 	float popularity[ITEMS], score[ITEMS];
 	uint64_t allowed = 0x5555555555555555;
 	uint32_t item[ITEMS];
-	BmServe s = {&b, popularity, 7, BM_EXCLUDE_PURCHASED, purchase, NULL, -INFINITY};
+	BmServe s = {.model = &b,
+				 .popularity = popularity,
+				 .k = 7,
+				 .exclude = BM_EXCLUDE_PURCHASED,
+				 .purchase = purchase,
+				 .min_score = -INFINITY};
 
 	CASE("the k best: exclusions, candidates, least score, cold users by popularity");
 	for (int i = 0; i < ITEMS; i++)

@@ -47,6 +47,16 @@ moments(const float *x, size_t n, double *mean, double *sd)
 	*sd = sqrt(squares / (double) n);
 }
 
+void
+bmc_standardise(float *x, size_t n)
+{
+	double mean, sd;
+
+	moments(x, n, &mean, &sd);
+	for (size_t i = 0; i < n; i++)
+		x[i] = sd > 0.0 ? (float) (((double) x[i] - mean) / sd) : 0.0f;
+}
+
 /* y += weight * (x - mean) / sd; a row without spread adds nothing. */
 static void
 add_standardised(float *y, const float *x, size_t n, float weight)
@@ -109,9 +119,8 @@ item_scores(double *z, const float *row, size_t nitems, const uint32_t *items, s
 		z[i] = sd > 0.0 ? fabs(((double) row[items[i]] - mean) / sd) : 0.0;
 }
 
-/* Scale to a sum of 1; a row of zeros stays. */
-static void
-normalise(float *share, size_t n)
+void
+bmc_normalise(float *share, size_t n)
 {
 	double total = 0.0;
 
@@ -152,5 +161,5 @@ bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, const 
 					(float) ((double) part->weight * z[i]) * part_share[i * h->n + e];
 	}
 	for (size_t i = 0; i < n; i++)
-		normalise(share + i * h->n, h->n);
+		bmc_normalise(share + i * h->n, h->n);
 }

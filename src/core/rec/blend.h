@@ -23,6 +23,11 @@ typedef struct BmBlend
 	BmBlendPart part[BM_MAX_BLEND];
 } BmBlend;
 
+/* To mean 0 and standard deviation 1; a row without spread to 0. */
+extern void bmc_standardise(float *x, size_t n);
+/* To a sum of 1; a row of zeros stays. */
+extern void bmc_normalise(float *share, size_t n);
+
 extern size_t bmc_blend_score_bytes(const BmBlend *blend, size_t B);
 /* Each part's row is centred and divided by its standard deviation over the items (0 stays 0). */
 extern void bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t B,

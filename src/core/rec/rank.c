@@ -6,6 +6,7 @@
  * fixed batches; each batch is a task with sums of its own, added in batch order.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/num/rng.h"
@@ -24,9 +25,8 @@ typedef struct EvaluateJob
 	double events;   /* sum of support */
 	float *rank;     /* (ncases) or NULL */
 	BmMetrics *part; /* per task */
-	uint64_t *shown; /* (threads, words) */
-	size_t words;
-	char *scratch; /* per worker */
+	uint32_t *shown; /* (threads, nitems) how often each item was shown */
+	char *scratch;   /* per worker */
 	size_t scratch_bytes;
 } EvaluateJob;
 
@@ -126,22 +126,32 @@ sampled_rank(const float *scores, const BmCases *cases, size_t c, const BmHistor
 	return 1.0 + (double) above + (double) equal / 2.0;
 }
 
-/* What was shown: coverage and popularity of the k best. */
+/* Items that are the most popular 1 %: they are numbered the most frequent first. */
+static size_t
+head_items(size_t nitems)
+{
+	return (nitems + 99) / 100;
+}
+
+/* What was shown: how often, and popularity of the k best. */
 static void
-add_shown(BmMetrics *m, const EvaluateJob *job, const float *scores, uint64_t *shown,
+add_shown(BmMetrics *m, const EvaluateJob *job, const float *scores, uint32_t *shown,
 		  uint32_t *index, float *best)
 {
-	size_t n = bmc_topk(index, best, job->k, scores, job->model->nitems);
+	size_t n = bmc_topk(index, best, job->k, scores, job->model->nitems), head = 0;
 	double share = 0.0;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		shown[index[i] / 64] |= UINT64_C(1) << (index[i] % 64);
+		shown[index[i]]++;
+		head += index[i] < head_items(job->model->nitems);
 		if (job->cases->support && job->events > 0.0)
 			share += (double) job->cases->support[index[i]] / job->events;
 	}
-	if (n > 0)
-		m->popularity += share / (double) n;
+	if (n == 0)
+		return;
+	m->popularity += share / (double) n;
+	m->head += (double) head / (double) n;
 }
 
 /* One case: takes out what exclude says, ranks the target, adds to the sums. Returns the rank or 0. */
@@ -176,6 +186,7 @@ add_case(BmMetrics *m, const EvaluateJob *job, size_t c, const BmHistory *h, flo
 	{
 		m->hit += 1.0;
 		m->ndcg += 1.0 / log2(1.0 + rank);
+		m->ndcg_squares += 1.0 / (log2(1.0 + rank) * log2(1.0 + rank));
 		m->mrr += 1.0 / rank;
 	}
 	return rank;
@@ -204,15 +215,40 @@ evaluate_task(void *arg, size_t task, int worker)
 
 		if (job->rank)
 			job->rank[first + i] = (float) rank;
-		add_shown(m, job, scores + i * nitems, job->shown + (size_t) worker * job->words, index,
-				  best);
+		add_shown(m, job, scores + i * nitems, job->shown + (size_t) worker * nitems, index, best);
 	}
 }
 
-/* Add the batches in order; count the items that any worker has shown. */
+static int
+by_count(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Gini's coefficient of counts (n), which it sorts. */
+static double
+gini(uint32_t *count, size_t n)
+{
+	double total = 0.0, weighted = 0.0;
+
+	qsort(count, n, sizeof(uint32_t), by_count);
+	for (size_t i = 0; i < n; i++)
+	{
+		total += (double) count[i];
+		weighted += (double) (i + 1) * (double) count[i];
+	}
+	return total > 0.0 ? 2.0 * weighted / ((double) n * total) - (double) (n + 1) / (double) n
+					   : 0.0;
+}
+
+/* Add the batches in order; and how often each item was shown by any worker. */
 static void
 add_up(BmMetrics *out, const EvaluateJob *job, size_t ntasks, size_t threads)
 {
+	size_t nitems = job->model->nitems;
+
 	memset(out, 0, sizeof(*out));
 	for (size_t t = 0; t < ntasks; t++)
 	{
@@ -225,16 +261,32 @@ add_up(BmMetrics *out, const EvaluateJob *job, size_t ntasks, size_t threads)
 		out->hit += p->hit;
 		out->ndcg += p->ndcg;
 		out->mrr += p->mrr;
+		out->ndcg_squares += p->ndcg_squares;
 		out->popularity += p->popularity;
+		out->head += p->head;
 	}
-	for (size_t w = 0; w < job->words; w++)
-	{
-		uint64_t bits = 0;
+	for (size_t t = 1; t < threads; t++)
+		for (size_t i = 0; i < nitems; i++)
+			job->shown[i] += job->shown[t * nitems + i];
+	for (size_t i = 0; i < nitems; i++)
+		out->shown += job->shown[i] > 0;
+	out->gini = gini(job->shown, nitems);
+}
 
-		for (size_t t = 0; t < threads; t++)
-			bits |= job->shown[t * job->words + w];
-		out->shown += (size_t) __builtin_popcountll(bits);
-	}
+double
+bmc_recall_error(const BmMetrics *m)
+{
+	double n = (double) m->n, mean = n > 0.0 ? m->hit / n : 0.0;
+
+	return n > 0.0 ? sqrt(mean * (1.0 - mean) / n) : 0.0;
+}
+
+double
+bmc_ndcg_error(const BmMetrics *m)
+{
+	double n = (double) m->n, mean = n > 0.0 ? m->ndcg / n : 0.0;
+
+	return n > 0.0 ? sqrt(fmax(0.0, m->ndcg_squares / n - mean * mean) / n) : 0.0;
 }
 
 BmStatus
@@ -246,10 +298,9 @@ bmc_evaluate(BmMetrics *out, float *rank, const BmBlend *model, const BmCases *c
 	EvaluateJob job = {.model = model, .cases = cases, .k = k, .batch = batch, .rank = rank};
 	BmStatus status = BM_ENOMEM;
 
-	job.words = nitems / 64 + 1;
 	job.scratch_bytes = worker_bytes(model, nitems, k, batch);
 	job.part = bmc_alloc0(mem, ntasks + 1, sizeof(BmMetrics));
-	job.shown = bmc_alloc0(mem, bmc_mul(threads, job.words), sizeof(uint64_t));
+	job.shown = bmc_alloc0(mem, bmc_mul(threads, nitems), sizeof(uint32_t));
 	job.scratch = bmc_alloc(mem, threads, job.scratch_bytes);
 	for (size_t i = 0; cases->support && i < nitems; i++)
 		job.events += (double) cases->support[i];

@@ -46,11 +46,17 @@ typedef struct BmMetrics
 	size_t cold_users;     /* empty histories */
 	size_t repeats;        /* targets that exclude took out */
 	double hit, ndcg, mrr; /* @k; one relevant item: recall@k = hit */
+	double ndcg_squares;   /* sum of the squares of ndcg, for its standard error */
 	double
 		popularity; /* sum over cases of the mean training share (support / events) of the k shown */
-	size_t shown;   /* distinct items shown at least once; coverage = shown / nitems */
+	double head;  /* sum over cases of the share of the k shown that the first 1 % of items have */
+	size_t shown; /* distinct items shown at least once; coverage = shown / nitems */
+	double gini;  /* of how often each item is shown: 0 all equally, 1 always the same; not a sum */
 } BmMetrics;
 
+/* Standard errors of recall@k and NDCG@k; 0 without cases. */
+extern double bmc_recall_error(const BmMetrics *m);
+extern double bmc_ndcg_error(const BmMetrics *m);
 /*
  * Evaluate model on cases at cut-off k. rank (ncases) may be NULL; else it gets each case's rank
  * (1-based, mid-rank; 0 where it is a miss by rule). Batches of cases are the tasks; memory from mem.

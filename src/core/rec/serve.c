@@ -16,6 +16,21 @@ bmc_serve_bytes(const BmServe *serve)
 }
 
 static void
+lift(float *scores, const BmServe *serve)
+{
+	float low = INFINITY;
+
+	for (size_t i = 0; i < serve->model->nitems; i++)
+		low = scores[i] < low ? scores[i] : low;
+	for (size_t b = 0; b < serve->nboosts; b++)
+	{
+		float *s = &scores[serve->boost[b].item];
+
+		*s = low + (*s - low) * serve->boost[b].factor;
+	}
+}
+
+static void
 keep_candidates(float *scores, const uint64_t *allowed, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -23,11 +38,10 @@ keep_candidates(float *scores, const uint64_t *allowed, size_t n)
 			scores[i] = -INFINITY;
 }
 
-size_t
-bmc_serve(uint32_t *item, float *score, const BmServe *serve, const BmHistory *h, void *scratch,
-		  bool fast_blas)
+float *
+bmc_serve_scores(const BmServe *serve, const BmHistory *h, void *scratch, bool fast_blas)
 {
-	size_t n = serve->model->nitems, found;
+	size_t n = serve->model->nitems;
 	BmArena arena = {scratch, bmc_serve_bytes(serve), 0};
 	float *scores = bmc_take(&arena, n, sizeof(float));
 	void *inner = bmc_take(&arena, bmc_blend_score_bytes(serve->model, 1), 1);
@@ -36,15 +50,26 @@ bmc_serve(uint32_t *item, float *score, const BmServe *serve, const BmHistory *h
 		memcpy(scores, serve->popularity, n * sizeof(float));
 	else
 		bmc_blend_score(scores, serve->model, h, 1, inner, fast_blas);
+	if (serve->nboosts > 0)
+		lift(scores, serve);
 	for (size_t i = 0; i < h->n; i++)
 		if (bmc_excluded(serve->exclude, serve->purchase, h, i))
 			scores[h->item[i]] = -INFINITY;
 	if (serve->allowed)
 		keep_candidates(scores, serve->allowed, n);
-	found = bmc_topk(item, score, serve->k, scores, n);
-	while (found > 0 && score[found - 1] < serve->min_score)
-		found--;
-	return found;
+	for (size_t i = 0; i < n && serve->min_score > -INFINITY; i++)
+		if (scores[i] < serve->min_score)
+			scores[i] = -INFINITY;
+	return scores;
+}
+
+size_t
+bmc_serve(uint32_t *item, float *score, const BmServe *serve, const BmHistory *h, void *scratch,
+		  bool fast_blas)
+{
+	const float *scores = bmc_serve_scores(serve, h, scratch, fast_blas);
+
+	return bmc_topk(item, score, serve->k, scores, serve->model->nitems);
 }
 
 typedef struct ManyJob
@@ -53,19 +78,72 @@ typedef struct ManyJob
 	const BmHistory *h;
 	uint32_t *item, *found;
 	float *score;
-	char *scratch; /* per worker */
-	size_t scratch_bytes;
+	char *scratch;              /* per worker */
+	size_t scratch_bytes, most; /* of a worker; items of the largest pool */
 } ManyJob;
+
+/* The list of one history: a larger pool as long as kinds that are full leave places empty. */
+static size_t
+serve_arranged(uint32_t *item, float *score, const ManyJob *job, const BmHistory *h, BmArena *arena)
+{
+	const BmServe *serve = job->serve;
+	const BmArrange *a = serve->arrange;
+	size_t most = job->most, want = bmc_arrange_pool(a, serve->k), n, found;
+	uint32_t *pool = bmc_take(arena, most, sizeof(uint32_t));
+	uint32_t *place = bmc_take(arena, serve->k, sizeof(uint32_t));
+	float *value = bmc_take(arena, most, sizeof(float));
+	void *inner = bmc_take(arena, bmc_arrange_bytes(a, most), 1);
+	uint32_t pinned[BM_MAX_PINS];
+	const float *scores =
+		bmc_serve_scores(serve, h, bmc_take(arena, bmc_serve_bytes(serve), 1), true);
+
+	bmc_arrange_pins(pinned, a, scores);
+	for (bool whole;; want = want * 4 < a->nitems ? want * 4 : a->nitems)
+	{
+		n = bmc_arrange_candidates(pool, value, want, a, pinned, scores);
+		whole = want == a->nitems || n < want;
+		found = bmc_arrange(place, serve->k, a, pinned, pool, value, n, whole, inner, NULL);
+		if (found == serve->k || whole)
+			break;
+	}
+	for (size_t i = 0; i < found; i++)
+	{
+		item[i] = pool[place[i]];
+		score[i] = value[place[i]];
+	}
+	return found;
+}
+
+static size_t
+many_bytes(const BmServe *serve, size_t most)
+{
+	size_t bytes = bmc_take_size(bmc_serve_bytes(serve), 1);
+
+	if (serve->arrange == NULL)
+		return bytes;
+	return bmc_add(bmc_add(bytes, bmc_take_size(bmc_arrange_bytes(serve->arrange, most), 1)),
+				   bmc_add(bmc_mul(2, bmc_take_size(most, sizeof(float))),
+						   bmc_take_size(serve->k, sizeof(uint32_t))));
+}
 
 static void
 serve_task(void *arg, size_t task, int worker)
 {
 	ManyJob *job = arg;
 	size_t k = job->serve->k;
+	char *scratch = job->scratch + (size_t) worker * job->scratch_bytes;
+	uint32_t *item = job->item + task * k;
+	float *score = job->score + task * k;
 
-	job->found[task] =
-		(uint32_t) bmc_serve(job->item + task * k, job->score + task * k, job->serve, &job->h[task],
-							 job->scratch + (size_t) worker * job->scratch_bytes, true);
+	if (job->serve->arrange)
+	{
+		BmArena arena = {scratch, job->scratch_bytes, 0};
+
+		job->found[task] = (uint32_t) serve_arranged(item, score, job, &job->h[task], &arena);
+	}
+	else
+		job->found[task] =
+			(uint32_t) bmc_serve(item, score, job->serve, &job->h[task], scratch, true);
 }
 
 BmStatus
@@ -75,7 +153,11 @@ bmc_serve_many(uint32_t *item, float *score, uint32_t *found, const BmServe *ser
 	ManyJob job = {.serve = serve, .h = h, .item = item, .found = found, .score = score};
 	BmStatus status;
 
-	job.scratch_bytes = bmc_take_size(bmc_serve_bytes(serve), 1);
+	if (serve->arrange) /* caps may need the whole catalogue */
+		job.most = (serve->arrange->ncaps > 0 ? serve->model->nitems
+											  : bmc_arrange_pool(serve->arrange, serve->k)) +
+				   serve->arrange->npins;
+	job.scratch_bytes = bmc_take_size(many_bytes(serve, job.most), 1);
 	job.scratch = bmc_alloc(mem, (size_t) bmc_pool_threads(pool), job.scratch_bytes);
 	if (job.scratch == NULL)
 		return BM_ENOMEM;
