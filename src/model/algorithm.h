@@ -24,6 +24,7 @@ typedef struct BmAlgorithm
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;
+	bool on_request; /* not among the candidates of a default choice: only when it is named */
 	bool network; /* fitted in epochs with early stopping; wants BLAS */
 	bool staged;  /* no network, but grows in epochs and stops early like one (boosting) */
 	/* Overwrite options that mean "by size" once the data is known (negatives, length). May be NULL. */

@@ -15,6 +15,9 @@ extern const BmAlgorithm bm_algorithm_session_knn;
 extern const BmAlgorithm bm_algorithm_ease;
 extern const BmAlgorithm bm_algorithm_als;
 extern const BmAlgorithm bm_algorithm_sasrec;
+extern const BmAlgorithm bm_algorithm_gru;
+extern const BmAlgorithm bm_algorithm_caser;
+extern const BmAlgorithm bm_algorithm_nextitnet;
 extern const BmAlgorithm bm_algorithm_blend;
 
 #endif

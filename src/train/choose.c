@@ -272,7 +272,7 @@ bm_choose(BmRun *run, const BmSplit *split, const char *const *names, int nnames
 		if (a->core == NULL)
 			continue;
 		if (nnames > 0 ? strcmp(a->name, "popular") != 0 && !named(a->name, names, nnames)
-					   : !affordable(run, split, a, options))
+					   : a->on_request || !affordable(run, split, a, options))
 			continue;
 		add_candidate(c, run, split, a, options);
 	}

@@ -295,7 +295,7 @@ source_member(const BmTraining *t)
 	appendStringInfoString(&s, "{\"source\":");
 	escape_json(&s, t->source_name);
 	appendStringInfoChar(&s, '}');
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }
 
 static void

@@ -78,6 +78,18 @@ test_arena(void)
 	CHECK(bmc_take(&arena, 64, 1) != NULL);
 }
 
+static void
+test_counting(void)
+{
+	BmArena arena = BM_COUNTING_ARENA;
+
+	CASE("an arena without a base adds up, and knows when a sum overflows");
+	CHECK(bmc_take(&arena, 3, 1) == NULL && bmc_take(&arena, 10, 8) == NULL);
+	CHECK_INT(arena.used, bmc_take_size(3, 1) + bmc_take_size(10, 8));
+	CHECK(bmc_take(&arena, SIZE_MAX, 8) == NULL && arena.used == SIZE_MAX);
+	CHECK(bmc_take(&arena, 1, 1) == NULL && arena.used == SIZE_MAX);
+}
+
 int
 main(void)
 {
@@ -85,5 +97,6 @@ main(void)
 	test_overflow();
 	test_realloc();
 	test_arena();
+	test_counting();
 	return unit_done();
 }

@@ -18,6 +18,7 @@ typedef struct Loss
 	float *H, *E, *dH, *dE, *weight, *scratch;
 	uint32_t *target;
 	BmNegatives *neg; /* NULL: all items */
+	float bpreg;      /* of BPR-max; below 0: softmax */
 } Loss;
 
 static Loss
@@ -33,7 +34,8 @@ make_loss(size_t T, size_t N, size_t D)
 			  zeros(T),
 			  NULL,
 			  malloc(T * sizeof(uint32_t)),
-			  NULL};
+			  NULL,
+			  -1.0f};
 	BmRng rng = bmc_rng(3, 3);
 
 	for (size_t t = 0; t < T; t++)
@@ -62,6 +64,9 @@ run_loss(void *arg)
 								l->scratch, bmc_gemm_builtin);
 	for (size_t k = 0; k < l->neg->K; k++)
 		memcpy((float *) l->neg->E + k * l->D, l->E + l->neg->item[k] * l->D, l->D * sizeof(float));
+	if (l->bpreg >= 0.0f)
+		return bmc_bpr_max_loss(l->dH, l->dE, l->H, l->E, l->neg, l->target, l->weight, l->T, l->D,
+								l->bpreg, l->scratch, bmc_gemm_builtin);
 	return bmc_sampled_loss(l->dH, l->dE, l->H, l->E, l->neg, l->target, l->weight, l->T, l->D,
 							l->scratch, bmc_gemm_builtin);
 }
@@ -351,6 +356,68 @@ test_adam(void)
 	free(w), free(m), free(v), free(old);
 }
 
+/* BPR-max by its formula in double, targets among the negatives left out. */
+static double
+naive_bpr_max(const Loss *l)
+{
+	double loss = 0.0;
+
+	for (size_t t = 0; t < l->T; t++)
+	{
+		double y = dot(l->H + t * l->D, l->E + l->target[t] * l->D, l->D), sum = 0.0;
+		double chance = 0.0, square = 0.0;
+
+		for (size_t k = 0; k < l->neg->K; k++)
+		{
+			double x = dot(l->H + t * l->D, l->E + l->neg->item[k] * l->D, l->D);
+			double p = l->neg->item[k] == l->target[t] ? 0.0 : exp(x);
+
+			sum += p;
+			chance += p / (1.0 + exp(x - y));
+			square += p * x * x;
+		}
+		loss += l->weight[t] * (l->bpreg * square / sum - log(chance / sum));
+	}
+	return loss;
+}
+
+static void
+test_bpr_max(float bpreg)
+{
+	enum
+	{
+		T = 11,
+		N = 23,
+		D = 6,
+		K = 8
+	};
+	Loss l = make_loss(T, N, D);
+	uint32_t drawn[K], slot[N];
+	float E[K * D], shift[K] = {0}, mine[N * D], dH[T * D];
+	BmNegatives neg = {K, drawn, E, shift, slot};
+	double loss;
+
+	for (uint32_t i = 0; i < N; i++)
+		slot[i] = i;
+	for (uint32_t k = 0; k < K; k++)
+		drawn[k] = k;
+	l.neg = &neg;
+	l.bpreg = bpreg;
+	l.scratch = zeros(bmc_sampled_scratch(T, K));
+	loss = naive_bpr_max(&l);
+	CHECK_NEAR(run_loss(&l), loss, 1e-5 * (1.0 + fabs(loss)));
+	memcpy(mine, l.dE, sizeof(mine));
+	memcpy(dH, l.dH, sizeof(dH));
+	CHECK(gradient_error(run_loss, &l, l.H, dH, T * D, T * D) < LOSS_BOUND);
+	CHECK(gradient_error(run_loss, &l, l.E, mine, N * D, N * D) < LOSS_BOUND);
+	for (size_t i = 0; i < N * D; i++) /* scores a thousand apart: no logarithm of 0 */
+		l.E[i] *= 1000.0f;
+	CHECK(isfinite(run_loss(&l)));
+	for (size_t i = 0; i < T * D; i++)
+		CHECK(isfinite(l.dH[i]));
+	free_loss(&l);
+}
+
 int
 main(void)
 {
@@ -364,6 +431,9 @@ main(void)
 	CASE("sampled softmax: naive twin with accidental hits, numeric gradient");
 	test_sampled(9, 23, 6, 8, true);
 	test_sampled(300, 101, 16, 37, false);
+	CASE("BPR-max: naive twin with accidental hits, numeric gradient, huge scores");
+	test_bpr_max(0.0f);
+	test_bpr_max(0.7f);
 	CASE("network: naive twin, serving's pass, gradients");
 	test_net((BmNetShape){.N = 9, .D = 8, .H = 1, .F = 8, .L = 12, .blocks = 1}, 0.0f);
 	test_net((BmNetShape){.N = 9, .D = 12, .H = 3, .F = 20, .L = 16, .blocks = 2}, 0.0f);

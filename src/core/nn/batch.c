@@ -7,6 +7,7 @@
  * event of a long history is a target once an epoch. Everything depends on the data, the seed and
  * the step, never on the number of threads.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/nn/batch.h"
@@ -15,6 +16,9 @@
 /* Streams of the fit's seed; weights and dropout have theirs in sasrec_state.h. */
 #define STREAM_ORDER 2
 #define STREAM_NEGATIVE (UINT64_C(1) << 32)
+
+/* Draws by support for one negative at most; then the rest of a batch's negatives is drawn evenly. */
+#define DRAWS_MOST 32
 
 /* Tokens of a shard when all windows are full: small enough to balance, large enough for products. */
 #define SHARD_TOKENS 1600
@@ -53,7 +57,7 @@ windows_of(size_t n, size_t L)
 }
 
 size_t
-bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negatives)
+bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negatives, double alpha)
 {
 	size_t T = most_tokens(batch, L, size->nevents), N = size->nitems;
 	size_t windows = bmc_add(size->nusers, size->nevents / L);
@@ -65,6 +69,8 @@ bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negative
 	total = bmc_add(total, bmc_take_size(bmc_add(bmc_mul(batch, 2), BM_MAX_SHARDS), 5));
 	if (negatives > 0)
 	{
+		if (alpha > 0.0)
+			total = bmc_add(total, bmc_take_size(N, sizeof(double)));
 		total = bmc_add(total, bmc_take_size(N, sizeof(uint32_t)));
 		total = bmc_add(total,
 						bmc_take_size(bmc_batches_rows(T, batch, negatives, N), sizeof(uint32_t)));
@@ -123,12 +129,69 @@ count_sequences(size_t *events, size_t *windows, const BmSequences *data, size_t
 	}
 }
 
+/* The share of the draws that item known[i] gets. */
+static double
+draw_share(const BmBatches *b, size_t i)
+{
+	return (b->cumulated[i] - (i ? b->cumulated[i - 1] : 0.0)) / b->cumulated[b->nknown - 1];
+}
+
+/* Distinct items that so many draws give, when each item comes by itself (Poisson). */
+static double
+expected_distinct(const BmBatches *b, double draws)
+{
+	double distinct = 0.0;
+
+	for (size_t i = 0; i < b->nknown; i++)
+		distinct -= expm1(-draws * draw_share(b, i));
+	return distinct;
+}
+
+/* support^alpha, and by bisection how many draws K distinct items take. */
+static BmStatus
+weigh_items(BmBatches *b, double alpha, const BmStop *stop)
+{
+	double low = 0.0, high = (double) (DRAWS_MOST * b->K), sum = 0.0;
+
+	for (size_t i = 0; i < b->nknown; i++)
+	{
+		sum += pow((double) b->support[b->known[i]], alpha);
+		b->cumulated[i] = sum;
+	}
+	for (int step = 0; step < 60; step++)
+	{
+		double middle = (low + high) / 2.0;
+
+		if (bmc_stop(stop))
+			return BM_ESTOP;
+		if (expected_distinct(b, middle) < (double) b->K)
+			low = middle;
+		else
+			high = middle;
+	}
+	b->draws = high;
+	return BM_OK;
+}
+
+double
+bmc_batches_chance(const BmBatches *b, uint32_t item)
+{
+	double total, own;
+
+	if (b->cumulated == NULL)
+		return (double) b->K / (double) b->nknown;
+	total = b->cumulated[b->nknown - 1];
+	own = pow((double) b->support[item], b->alpha);
+	return -expm1(-b->draws * own / total);
+}
+
 BmStatus
 bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch, size_t negatives,
-				  BmMem *mem, const BmStop *stop)
+				  double alpha, BmMem *mem, const BmStop *stop)
 {
 	size_t events, windows, T;
 	bool weighted = data->event && data->event_weight;
+	BmStatus status;
 
 	memset(b, 0, sizeof(*b));
 	count_sequences(&events, &windows, data, L);
@@ -139,6 +202,7 @@ bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
 	b->batch = batch < windows ? batch : windows;
 	b->shards = bmc_batches_shards(b->batch, L);
 	b->K = negatives;
+	b->alpha = alpha;
 	T = most_tokens(b->batch, L, events);
 	b->rows_max = bmc_batches_rows(T, b->batch, negatives, b->N);
 	b->rows = b->N;
@@ -162,7 +226,13 @@ bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
 		!b->token || !b->target || !b->loss_weight || !b->start || !b->sorted || !b->deal ||
 		(negatives > 0 && (!b->slot || !b->row_item)))
 		return BM_ENOMEM;
-	return read_sequences(b, data, stop);
+	status = read_sequences(b, data, stop);
+	if (status != BM_OK || negatives == 0 || alpha <= 0.0)
+		return status;
+	b->cumulated = bmc_alloc(mem, b->nknown, sizeof(double));
+	if (b->cumulated == NULL)
+		return BM_ENOMEM;
+	return weigh_items(b, alpha, stop);
 }
 
 void
@@ -173,6 +243,7 @@ bmc_batches_end(BmBatches *b, BmMem *mem)
 	bmc_free(mem, b->weight);
 	bmc_free(mem, b->support);
 	bmc_free(mem, b->known);
+	bmc_free(mem, b->cumulated);
 	bmc_free(mem, b->token);
 	bmc_free(mem, b->target);
 	bmc_free(mem, b->loss_weight);
@@ -301,15 +372,37 @@ give_row(BmBatches *b, uint32_t item)
 	b->row_item[b->rows++] = item;
 }
 
-/* K distinct items with support, uniformly: rows 0..K-1; then rows for the batch's own items. */
+/* An item with support: evenly, or in proportion to support^alpha. */
+static uint32_t
+draw_item(const BmBatches *b, BmRng *rng, bool weighted)
+{
+	size_t low = 0, high = b->nknown - 1;
+	double at;
+
+	if (!weighted)
+		return b->known[bmc_rng_below(rng, (uint32_t) b->nknown)];
+	at = bmc_rng_double(rng) * b->cumulated[high];
+	while (low < high)
+	{
+		size_t middle = (low + high) / 2;
+
+		if (b->cumulated[middle] > at)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return b->known[low];
+}
+
+/* K distinct items with support: rows 0..K-1; then rows for the batch's own items. */
 static void
 draw_rows(BmBatches *b, uint64_t seed, uint64_t step)
 {
 	BmRng rng = bmc_rng(seed, STREAM_NEGATIVE + step);
 
 	b->rows = 0;
-	while (b->rows < b->K)
-		give_row(b, b->known[bmc_rng_below(&rng, (uint32_t) b->nknown)]);
+	for (size_t draws = 0; b->rows < b->K; draws++)
+		give_row(b, draw_item(b, &rng, b->cumulated && draws < DRAWS_MOST * b->K));
 	for (size_t t = 0; t < b->T; t++)
 	{
 		give_row(b, b->token[t]);

@@ -1,6 +1,6 @@
 /*
  * batch.h
- *		Training batches of SASRec: windows of users' sequences, dealt to shards and packed without
+ *		Training batches of the networks of next_item.h: windows of users' sequences, dealt to shards and packed without
  *		padding, and the shared negatives.
  */
 #ifndef BM_BATCH_H
@@ -41,6 +41,9 @@ typedef struct BmBatches
 	uint32_t *support; /* (N) kept events of an item */
 	uint32_t *known;   /* (nknown) items with support */
 	size_t nknown;
+	double alpha;
+	double *cumulated; /* (nknown) sums of support^alpha; NULL: negatives are drawn evenly */
+	double draws;      /* expected draws until K of them are distinct */
 
 	size_t T;                     /* tokens of the batch */
 	BmShard shard[BM_MAX_SHARDS]; /* all point into the arrays below */
@@ -61,10 +64,13 @@ typedef struct BmBatches
 extern size_t bmc_batches_shards(size_t batch, size_t L);
 extern size_t bmc_batches_rows(size_t tokens, size_t batch, size_t negatives, size_t N);
 /* Bytes of everything above. negatives as resolved: 0 or a count. */
-extern size_t bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negatives);
-/* BM_EINVAL when no user has two events. */
+extern size_t bmc_batches_bytes(const BmFitSize *size, size_t L, size_t batch, size_t negatives,
+								double alpha);
+/* BM_EINVAL when no user has two events. Negatives are drawn in proportion to support^alpha. */
 extern BmStatus bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
-								  size_t negatives, BmMem *mem, const BmStop *stop);
+								  size_t negatives, double alpha, BmMem *mem, const BmStop *stop);
+/* The chance that an item with support is among a batch's negatives. */
+extern double bmc_batches_chance(const BmBatches *b, uint32_t item);
 /* Shuffle the windows for an epoch. */
 extern void bmc_batches_shuffle(BmBatches *b, uint64_t seed, int epoch);
 /* Number of batches in an epoch; fill batch i: shards, negatives and rows. */

@@ -16,10 +16,10 @@ bmc_embed_forward(float *x, const BmRagged *r, const float *E, const float *P, f
 		for (size_t t = r->start[s]; t < r->start[s + 1]; t++, x += D)
 		{
 			const float *e = E + (size_t) r->item[t] * D;
-			const float *p = P + (r->start[s + 1] - 1 - t) * D;
+			const float *p = P ? P + (r->start[s + 1] - 1 - t) * D : NULL;
 
 			for (size_t d = 0; d < D; d++)
-				x[d] = scale * e[d] + p[d];
+				x[d] = scale * e[d] + (p ? p[d] : 0.0f);
 		}
 }
 
@@ -32,12 +32,11 @@ bmc_embed_backward(float *dE, float *dP, const float *dx, const BmRagged *r, con
 		{
 			size_t row = slot ? slot[r->item[t]] : r->item[t];
 			float *de = dE + row * D;
-			float *dp = dP + (r->start[s + 1] - 1 - t) * D;
+			float *dp = dP ? dP + (r->start[s + 1] - 1 - t) * D : NULL;
 
 			for (size_t d = 0; d < D; d++)
-			{
 				de[d] += scale * dx[d];
+			for (size_t d = 0; dp && d < D; d++)
 				dp[d] += dx[d];
-			}
 		}
 }

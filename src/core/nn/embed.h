@@ -23,13 +23,13 @@ bmc_ragged_tokens(const BmRagged *r)
 
 /*
  * x (T,D) = scale * E[item] + P[distance from the sequence's end]; E (N,D), P (L,D). No sequence is
- * longer than L. Row 0 of x belongs to token start[0].
+ * longer than L. Row 0 of x belongs to token start[0]. P NULL: no positions.
  */
 extern void bmc_embed_forward(float *x, const BmRagged *r, const float *E, const float *P,
 							  float scale, size_t D);
 /*
  * dE[slot[item]] += scale * dx and dP[distance] += dx; slot NULL: rows of dE are the items
- * themselves. dx (T,D).
+ * themselves; dP NULL: no positions. dx (T,D).
  */
 extern void bmc_embed_backward(float *dE, float *dP, const float *dx, const BmRagged *r,
 							   const uint32_t *slot, float scale, size_t D);

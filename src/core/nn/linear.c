@@ -16,9 +16,8 @@ bmc_linear_forward(float *y, size_t ldy, const float *x, const float *W, size_t 
 	gemm(false, false, T, O, I, 1.0f, x, I, W, ldw, 1.0f, y, ldy);
 }
 
-/* sum (O) += column sums of y (T,O). */
-BM_CLONES static void
-column_sums(float *sum, const float *y, size_t T, size_t O)
+BM_CLONES void
+bmc_column_sums(float *sum, const float *y, size_t T, size_t O)
 {
 	for (size_t t = 0; t < T; t++, y += O)
 		for (size_t o = 0; o < O; o++)
@@ -26,12 +25,18 @@ column_sums(float *sum, const float *y, size_t T, size_t O)
 }
 
 void
+bmc_linear_gradients(float *dW, float *db, const float *dy, const float *x, size_t T, size_t I,
+					 size_t O, BmGemm gemm)
+{
+	gemm(true, false, I, O, T, 1.0f, x, I, dy, O, 1.0f, dW, O);
+	bmc_column_sums(db, dy, T, O);
+}
+
+void
 bmc_linear_backward(float *dx, float *dW, float *db, const float *dy, const float *x,
 					const float *W, size_t T, size_t I, size_t O, BmGemm gemm)
 {
 	gemm(false, true, T, I, O, 1.0f, dy, O, W, O, 0.0f, dx, I);
-	if (dW == NULL)
-		return;
-	gemm(true, false, I, O, T, 1.0f, x, I, dy, O, 1.0f, dW, O);
-	column_sums(db, dy, T, O);
+	if (dW)
+		bmc_linear_gradients(dW, db, dy, x, T, I, O, gemm);
 }

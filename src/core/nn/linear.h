@@ -21,5 +21,10 @@ extern void bmc_linear_forward(float *y, size_t ldy, const float *x, const float
  */
 extern void bmc_linear_backward(float *dx, float *dW, float *db, const float *dy, const float *x,
 								const float *W, size_t T, size_t I, size_t O, BmGemm gemm);
+/* The parameters' part alone: dW (I,O) += x^T * dy;  db (O) += column sums of dy. */
+extern void bmc_linear_gradients(float *dW, float *db, const float *dy, const float *x, size_t T,
+								 size_t I, size_t O, BmGemm gemm);
+/* sum (O) += column sums of y (T,O). */
+extern void bmc_column_sums(float *sum, const float *y, size_t T, size_t O);
 
 #endif

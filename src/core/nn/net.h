@@ -6,17 +6,10 @@
 #ifndef BM_NET_H
 #define BM_NET_H
 
-#include "core/nn/activation.h"
 #include "core/nn/attention.h"
-#include "core/num/mem.h"
+#include "core/nn/history_encoder.h"
 
 #define BM_NET_MAX_BLOCKS 16
-
-/* Shape letters: N items, D width, H heads, F feed-forward width, L positions. */
-typedef struct BmNetShape
-{
-	size_t N, D, H, F, L, blocks;
-} BmNetShape;
 
 /* One pre-norm block; every matrix is (in, out), row-major. */
 typedef struct BmNetBlock
@@ -44,9 +37,6 @@ typedef struct BmNetWeights
 /* Floats of all weights but the items, and the pointers into such a block. */
 extern size_t bmc_net_count(const BmNetShape *shape);
 extern BmNetWeights bmc_net_weights(const BmNetShape *shape, float *base);
-
-/* The dropout sites of one pass: streams stream, stream + 1, ...; below BM_NET_STREAMS. */
-#define BM_NET_STREAMS 64
 
 /* Activations of a training pass over up to T tokens, and scratch; from bmc_net_pass. */
 typedef struct BmNetPass BmNetPass;

@@ -37,5 +37,12 @@ typedef struct BmNegatives
 extern double bmc_sampled_loss(float *dH, float *dE, const float *H, const float *E,
 							   const BmNegatives *neg, const uint32_t *target, const float *weight,
 							   size_t T, size_t D, float *scratch, BmGemm gemm);
+/*
+ * BPR-max (Hidasi and Karatzoglou 2018): -log of the softmax-weighted chance that the target beats a
+ * negative, plus bpreg times the weighted square of the negatives' scores. Gradients as above.
+ */
+extern double bmc_bpr_max_loss(float *dH, float *dE, const float *H, const float *E,
+							   const BmNegatives *neg, const uint32_t *target, const float *weight,
+							   size_t T, size_t D, float bpreg, float *scratch, BmGemm gemm);
 
 #endif

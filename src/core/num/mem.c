@@ -107,10 +107,14 @@ void *
 bmc_take(BmArena *arena, size_t n, size_t size)
 {
 	size_t bytes = bmc_take_size(n, size);
-	void *block = arena->base + arena->used;
+	void *block;
 
 	if (bytes == SIZE_MAX || bytes > arena->size - arena->used)
+	{
+		arena->used = arena->base ? arena->used : SIZE_MAX;
 		return NULL;
+	}
+	block = arena->base ? arena->base + arena->used : NULL;
 	arena->used += bytes;
 	return block;
 }

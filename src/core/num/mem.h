@@ -30,13 +30,18 @@ extern void bmc_free(BmMem *mem, void *block); /* NULL is fine */
 
 /* malloc-backed BmMem for unit tests and benchmarks (defined in test/unit/unit.h, not in the core). */
 
-/* A cursor through one block. A take beyond the end answers NULL. Everything is 64-byte aligned. */
+/*
+ * A cursor through one block. A take beyond the end answers NULL. Everything is 64-byte aligned. Without
+ * a base (BM_COUNTING_ARENA) takes only add up: used is what they need, SIZE_MAX on overflow.
+ */
 typedef struct BmArena
 {
 	char *base;
 	size_t size;
 	size_t used;
 } BmArena;
+
+#define BM_COUNTING_ARENA ((BmArena){NULL, SIZE_MAX, 0})
 
 extern void *bmc_take(BmArena *arena, size_t n, size_t size);
 /* What bmc_take(n, size) uses: for adding up sizes beforehand. SIZE_MAX on overflow. */

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/num/exp1.h"
 #include "core/num/vec.h"
 
 #define LANES 16
@@ -96,49 +97,12 @@ bmc_max(const float *x, size_t n)
 	return best;
 }
 
-/*
- * exp by x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of degree 6 for e^r (Cephes' expf), and 2^n
- * put together in the exponent bits in two factors, so that the ends of the range are right.
- */
-static inline float
-exp_one(float x)
-{
-	float n, r, p;
-	int32_t k, k1;
-	union
-	{
-		int32_t i;
-		float f;
-	} s1, s2;
-	float clamped = x > 89.0f ? 89.0f : (x >= -88.0f ? x : -88.0f); /* NaN too: no int holds it */
-
-	n = clamped * 1.44269504088896341f;
-	n = (n + 12582912.0f) - 12582912.0f; /* round to nearest: 1.5 * 2^23 */
-	r = clamped - n * 0.693359375f;
-	r = r + n * 2.12194440e-4f;
-	p = 1.9875691500e-4f;
-	p = p * r + 1.3981999507e-3f;
-	p = p * r + 8.3334519073e-3f;
-	p = p * r + 4.1665795894e-2f;
-	p = p * r + 1.6666665459e-1f;
-	p = p * r + 5.0000001201e-1f;
-	p = p * r * r + r + 1.0f;
-	k = (int32_t) n;
-	k1 = k / 2;
-	s1.i = (k1 + 127) << 23;
-	s2.i = (k - k1 + 127) << 23;
-	p = p * s1.f * s2.f;
-	p = x < -87.3f ? 0.0f : p;
-	p = x > 88.7228f ? INFINITY : p;
-	return x != x ? x : p;
-}
-
 BM_CLONES
 void
 bmc_exp(float *y, const float *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		y[i] = exp_one(x[i]);
+		y[i] = bmc_exp_one(x[i]);
 }
 
 BM_CLONES
@@ -151,14 +115,14 @@ bmc_exp_sum(float *y, const float *x, float shift, size_t n)
 	for (; i + LANES <= n; i += LANES)
 		for (int j = 0; j < LANES; j++)
 		{
-			float e = exp_one(x[i + j] - shift);
+			float e = bmc_exp_one(x[i + j] - shift);
 
 			y[i + j] = e;
 			s[j] += e;
 		}
 	for (; i < n; i++)
 	{
-		y[i] = exp_one(x[i] - shift);
+		y[i] = bmc_exp_one(x[i] - shift);
 		rest += y[i];
 	}
 	return add_lanes(s) + rest;

@@ -1,14 +1,15 @@
 /*
- * sasrec_test.c
- *		SASRec as a whole: it learns a planted chain, gives the same bits with any number of threads,
- *		stops and fails cleanly, and answers what a naive float64 network answers.
+ * next_item_test.c
+ *		The networks of next_item.h as a whole: each learns a planted chain, gives the same bits with any
+ *		number of threads, stops and fails cleanly, and answers what a naive float64 network answers.
  */
 #include <time.h>
 
 #include "nn_check.h"
 #include "nn_naive.h"
+#include "nn_naive_networks.h"
 
-#include "core/nn/sasrec_state.h"
+#include "core/nn/next_item_state.h"
 
 /* ---- planted data: after item i comes 7 i + 2 (mod N), with some noise ---- */
 
@@ -64,17 +65,22 @@ close_shop(Shop *shop)
 	free(shop->item), free(shop->event), free(shop);
 }
 
-static const BmSasrecOptions small = {.dim = 16,
-									  .blocks = 2,
-									  .heads = 2,
-									  .hidden = 24,
-									  .length = 10,
-									  .batch = 96,
-									  .epochs = 2,
-									  .negatives = 0,
-									  .dropout = 0.1,
-									  .learning_rate = 0.005,
-									  .beta2 = 0.98};
+static const BmRecommender *net; /* that is tested */
+
+static const BmNextOptions small = {.dim = 16,
+									.blocks = 2,
+									.heads = 2,
+									.hidden = 24,
+									.length = 10,
+									.batch = 96,
+									.epochs = 2,
+									.negatives = 0,
+									.dropout = 0.1,
+									.learning_rate = 0.005,
+									.beta2 = 0.98,
+									.kernel = 3,
+									.filters = 5,
+									.vertical = 2};
 
 /* ---- a fit from begin to end, its tensors copied ---- */
 
@@ -82,7 +88,7 @@ typedef struct Model
 {
 	BmStatus status;
 	BmTensors tensors; /* data of its own */
-	BmSasrecBound bound;
+	BmNextBound bound;
 	double loss;
 	size_t peak, estimate;
 	long live; /* blocks that the fit did not give back */
@@ -113,7 +119,7 @@ free_model(Model *m)
 
 /* fail_at: the allocation that is refused, 0 = none. */
 static Model *
-fit(const BmSequences *seq, const BmSasrecOptions *o, int threads, long fail_at, const BmStop *stop)
+fit(const BmSequences *seq, const BmNextOptions *o, int threads, long fail_at, const BmStop *stop)
 {
 	Model *m = calloc(1, sizeof(*m));
 	BmTensors *t = calloc(1, sizeof(*t));
@@ -128,20 +134,20 @@ fit(const BmSequences *seq, const BmSasrecOptions *o, int threads, long fail_at,
 
 	heap.fail_at = fail_at;
 	f.pool = bmc_pool_open(room, threads);
-	m->estimate = bmc_sasrec.fit_bytes(&size, o);
-	m->status = bmc_sasrec.fit_begin(&f);
+	m->estimate = net->fit_bytes(&size, o);
+	m->status = net->fit_begin(&f);
 	if (m->status == BM_OK)
 	{
 		do
-			m->status = bmc_sasrec.fit_step(&f);
+			m->status = net->fit_step(&f);
 		while (m->status == BM_MORE || m->status == BM_EPOCH);
 		m->loss = f.loss;
-		if (m->status == BM_OK && bmc_sasrec.fit_tensors(&f, "x/", t) == BM_OK)
+		if (m->status == BM_OK && net->fit_tensors(&f, "x/", t) == BM_OK)
 		{
 			copy_tensors(&m->tensors, t);
-			CHECK(bmc_sasrec.bind(&m->bound, &m->tensors, "x/", seq->nitems) == NULL);
+			CHECK(net->bind(&m->bound, &m->tensors, "x/", seq->nitems) == NULL);
 		}
-		bmc_sasrec.fit_end(&f);
+		net->fit_end(&f);
 	}
 	memcpy(m->error, f.error, sizeof(m->error));
 	m->peak = heap.mem.peak;
@@ -164,12 +170,12 @@ same_tensors(const BmTensors *a, const BmTensors *b)
 
 /* scores (B,nitems) of histories, malloc'ed. */
 static float *
-answer(const BmSasrecBound *b, const BmHistory *h, size_t B, bool fast_blas)
+answer(const BmNextBound *b, const BmHistory *h, size_t B, bool fast_blas)
 {
 	float *scores = malloc(B * b->shape.N * sizeof(float));
-	void *scratch = aligned_alloc(64, (bmc_sasrec.score_bytes(b, B) + 63) / 64 * 64);
+	void *scratch = aligned_alloc(64, (net->score_bytes(b, B) + 63) / 64 * 64);
 
-	bmc_sasrec.score(scores, b, h, B, scratch, fast_blas);
+	net->score(scores, b, h, B, scratch, fast_blas);
 	free(scratch);
 	return scores;
 }
@@ -187,16 +193,19 @@ best_item(const float *score, size_t N)
 }
 
 static void
-test_chain(int negatives)
+test_chain(int negatives, BmNextLoss loss, double alpha)
 {
 	Shop *shop = open_shop();
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	Model *m;
 	int right = 0;
 
 	o.negatives = negatives;
-	o.batch = 16; /* more steps in an epoch */
-	o.epochs = 28;
+	o.loss = loss;
+	o.alpha = alpha;
+	o.logq = alpha > 0.0 ? 1.0 : 0.0;
+	o.batch = 16;                               /* more steps in an epoch */
+	o.epochs = net == &bmc_nextitnet ? 20 : 28; /* before it learns the noise */
 	o.blocks = 1;
 	o.learning_rate = 0.01;
 	m = fit(&shop->seq, &o, 1, 0, NULL);
@@ -290,13 +299,15 @@ static void
 test_threads(int negatives)
 {
 	Shop *shop = open_shop();
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	Model *m[4];
 
 	o.negatives = negatives;
 	o.length = 60; /* several shards */
 	o.clip = 0.5;
 	o.weight_decay = 0.01;
+	o.alpha = negatives ? 0.5 : 0.0;
+	o.logq = 1.0;
 	for (int threads = 1; threads <= 3; threads++)
 	{
 		m[threads] = fit(&shop->seq, &o, threads, 0, NULL);
@@ -316,7 +327,7 @@ static void
 test_no_memory(int negatives)
 {
 	Shop *shop = open_shop();
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	long failures = 0;
 
 	o.negatives = negatives;
@@ -400,15 +411,18 @@ test_stop_interval(void)
 	size_t start[U + 1];
 	Patience p = {.until = 12};
 	BmStop stop = {ask, &p};
-	BmSasrecOptions o = {.dim = 32,
-						 .blocks = 1,
-						 .heads = 1,
-						 .length = 100,
-						 .batch = 128,
-						 .epochs = 100,
-						 .negatives = 0,
-						 .learning_rate = 1e-3,
-						 .beta2 = 0.98};
+	BmNextOptions o = {.dim = 32,
+					   .blocks = 1,
+					   .heads = 1,
+					   .length = 100,
+					   .batch = 128,
+					   .epochs = 100,
+					   .negatives = 0,
+					   .learning_rate = 1e-3,
+					   .beta2 = 0.98,
+					   .kernel = 3,
+					   .filters = 16,
+					   .vertical = 4};
 	Model *m;
 
 	for (uint32_t i = 0; i < U * LONG; i++)
@@ -425,7 +439,7 @@ test_stop_interval(void)
 #endif
 
 static void
-refuse(BmSasrecOptions o, const char *word)
+refuse(BmNextOptions o, const char *word)
 {
 	Shop *shop = open_shop();
 	Model *m = fit(&shop->seq, &o, 1, 0, NULL);
@@ -436,17 +450,35 @@ refuse(BmSasrecOptions o, const char *word)
 	free_model(m), close_shop(shop);
 }
 
+/* A size that this network cannot have. */
+static void
+refuse_shape(void)
+{
+	BmNextOptions o = small;
+
+	if (net == &bmc_sasrec)
+		o.heads = 3;
+	else if (net == &bmc_gru)
+		o.blocks = 9;
+	else
+		o.kernel = 100;
+	refuse(o, net == &bmc_sasrec ? "multiple of heads" : "must be between");
+}
+
 static void
 test_refusals(void)
 {
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	uint32_t item[] = {1, 2, 3};
 	size_t start[] = {0, 1, 2, 3};
 	BmSequences lonely = {.nusers = 3, .nitems = 5, .start = start, .item = item};
 	Model *m;
 
-	o.heads = 3;
-	refuse(o, "multiple of heads");
+	refuse_shape();
+	o = small, o.alpha = 1.5;
+	refuse(o, "alpha");
+	o = small, o.loss = BM_LOSS_BPR_MAX;
+	refuse(o, "bpr_max");
 	o = small, o.dropout = 1.0;
 	refuse(o, "dropout");
 	o = small, o.learning_rate = NAN;
@@ -467,7 +499,7 @@ static void
 test_diverged(void)
 {
 	Shop *shop = open_shop();
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	Model *m;
 
 	o.learning_rate = 1e38;
@@ -481,14 +513,31 @@ test_diverged(void)
 
 /* ---- answers ---- */
 
+/* The naive network's states (n,D) of the newest n events. */
+static void
+naive_states(double *state, const Model *m, const uint32_t *item, size_t n)
+{
+	const BmNextBound *b = &m->bound;
+
+	if (net == &bmc_sasrec)
+		naive_net(state, &b->shape, (const BmNetWeights *) b->weights.at, b->item, item, n);
+	else if (net == &bmc_gru)
+		naive_gru(state, &m->tensors, &b->shape, item, n);
+	else if (net == &bmc_caser)
+		naive_caser(state, &m->tensors, &b->shape, item, n);
+	else
+		naive_nextitnet(state, &m->tensors, &b->shape, item, n);
+}
+
 /* Scores of all items by the naive network over the newest L events. */
 static void
-check_against_naive(const BmSasrecBound *b, const BmHistory *h, const float *score)
+check_against_naive(const Model *m, const BmHistory *h, const float *score)
 {
+	const BmNextBound *b = &m->bound;
 	size_t D = b->shape.D, n = h->n < b->shape.L ? h->n : b->shape.L;
 	double *state = malloc(n * D * sizeof(double)), most = 0.0;
 
-	naive_net(state, &b->shape, &b->weights, b->item, h->item + h->n - n, n);
+	naive_states(state, m, h->item + h->n - n, n);
 	for (size_t i = 0; i < ITEMS; i++)
 	{
 		double want = 0.0;
@@ -509,10 +558,10 @@ test_answers(size_t blocks)
 		B = 5
 	};
 	Shop *shop = open_shop();
-	BmSasrecOptions o = small;
+	BmNextOptions o = small;
 	BmHistory h[B];
 	BmTensors copy;
-	BmSasrecBound again;
+	BmNextBound again;
 	Model *m;
 	float *all, *fast, *one;
 
@@ -531,13 +580,13 @@ test_answers(size_t blocks)
 		CHECK(worst(fast + i * (ITEMS + SPARE), row, ITEMS + SPARE) < 1e-5);
 		free(one);
 		if (h[i].n > 0)
-			check_against_naive(&m->bound, &h[i], row);
+			check_against_naive(m, &h[i], row);
 		else
 			CHECK(worst(row, (float[ITEMS + SPARE]){0}, ITEMS + SPARE) == 0.0);
 	}
 	/* Stored and read back elsewhere, it answers the same bits. */
 	copy_tensors(&copy, &m->tensors);
-	CHECK(bmc_sasrec.bind(&again, &copy, "x/", ITEMS + SPARE) == NULL);
+	CHECK(net->bind(&again, &copy, "x/", ITEMS + SPARE) == NULL);
 	one = answer(&again, h, B, false);
 	CHECK(memcmp(one, all, B * (ITEMS + SPARE) * sizeof(float)) == 0);
 	for (int i = 0; i < copy.n; i++)
@@ -551,7 +600,7 @@ test_bind(void)
 {
 	Shop *shop = open_shop();
 	Model *m = fit(&shop->seq, &small, 1, 0, NULL);
-	BmSasrecBound b;
+	BmNextBound b;
 
 	for (int i = 0; i < m->tensors.n; i++)
 	{
@@ -560,15 +609,27 @@ test_bind(void)
 		const char *wrong;
 
 		t.t[i].shape[0]++;
-		wrong = bmc_sasrec.bind(&b, &t, "x/", ITEMS + SPARE);
+		wrong = net->bind(&b, &t, "x/", ITEMS + SPARE);
 		if (strcmp(slash, "/position") != 0) /* another number of positions is another length */
 			CHECK(wrong && strstr(wrong, dot ? dot + 1 : slash + 1));
 		t = m->tensors;
 		t.t[i] = t.t[--t.n];
-		CHECK(bmc_sasrec.bind(&b, &t, "x/", ITEMS + SPARE) != NULL);
+		CHECK(net->bind(&b, &t, "x/", ITEMS + SPARE) != NULL);
 	}
-	CHECK(bmc_sasrec.bind(&b, &m->tensors, "x/", ITEMS) != NULL);
-	CHECK(bmc_sasrec.bind(&b, &m->tensors, "y/", ITEMS + SPARE) != NULL);
+	for (int i = 0; i < m->tensors.n; i++) /* sizes that no network has */
+		if (strcmp(m->tensors.t[i].name, "x/config") == 0)
+			for (size_t k = 0; k < m->tensors.t[i].shape[0]; k++)
+			{
+				int32_t *c = (int32_t *) m->tensors.t[i].data, right = c[k];
+				const char *wrong;
+
+				c[k] = -5;
+				wrong = net->bind(&b, &m->tensors, "x/", ITEMS + SPARE);
+				CHECK(wrong && strstr(wrong, "config"));
+				c[k] = right;
+			}
+	CHECK(net->bind(&b, &m->tensors, "x/", ITEMS) != NULL);
+	CHECK(net->bind(&b, &m->tensors, "y/", ITEMS + SPARE) != NULL);
 	free_model(m), close_shop(shop);
 }
 
@@ -581,9 +642,9 @@ test_reasons(void)
 	uint32_t items[] = {3, 17};
 	BmHistory h = {.n = 17, .item = shop->item};
 	float share[2 * 17], *similar = malloc((ITEMS + SPARE) * sizeof(float));
-	void *scratch = aligned_alloc(64, (bmc_sasrec.score_bytes(&m->bound, 1) + 63) / 64 * 64);
+	void *scratch = aligned_alloc(64, (net->score_bytes(&m->bound, 1) + 63) / 64 * 64);
 
-	bmc_sasrec.explain(share, &m->bound, &h, items, 2, scratch);
+	net->explain(share, &m->bound, &h, items, 2, scratch);
 	for (size_t k = 0; k < 2; k++)
 	{
 		double sum = 0.0;
@@ -596,19 +657,24 @@ test_reasons(void)
 		}
 		CHECK_NEAR(sum, 1.0, 1e-5);
 	}
-	bmc_sasrec.similar(similar, &m->bound, 3, scratch);
+	net->similar(similar, &m->bound, 3, scratch);
 	for (size_t i = 0; i < ITEMS + SPARE; i++)
 		CHECK(i == 3 ? similar[i] == -INFINITY : similar[i] >= -1.00001f && similar[i] <= 1.00001f);
 	free(similar), free(scratch), free_model(m), close_shop(shop);
 }
 
-int
-main(void)
+/* What every network promises. */
+static void
+test_network(const BmRecommender *network)
 {
+	net = network;
+	unit_close_case();
+	unit_case = NULL;
+	printf("# %s\n", net->name);
 	CASE("learns the planted chain, softmax over all items");
-	test_chain(0);
+	test_chain(0, BM_LOSS_SOFTMAX, 0.0);
 	CASE("learns the planted chain, shared negatives");
-	test_chain(12);
+	test_chain(12, BM_LOSS_SOFTMAX, 0.0);
 	CASE("events of weight 0 do not exist");
 	test_weights();
 	CASE("hidden events are not looked at");
@@ -628,12 +694,26 @@ main(void)
 	test_refusals();
 	test_diverged();
 	CASE("scores are a naive network's, alone, together and read back");
-	test_answers(0);
+	if (net == &bmc_sasrec)
+		test_answers(0);
 	test_answers(1);
 	test_answers(2);
 	CASE("bind names what is wrong");
 	test_bind();
 	CASE("explanations and similar items");
 	test_reasons();
+}
+
+int
+main(void)
+{
+	test_network(&bmc_sasrec);
+	test_network(&bmc_gru);
+	test_network(&bmc_caser);
+	test_network(&bmc_nextitnet);
+	net = &bmc_gru;
+	CASE("learns the planted chain by BPR-max, and by negatives in proportion to support");
+	test_chain(12, BM_LOSS_BPR_MAX, 0.5);
+	test_chain(12, BM_LOSS_SOFTMAX, 0.5);
 	return unit_done();
 }

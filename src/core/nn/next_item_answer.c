@@ -1,13 +1,13 @@
 /*
- * sasrec_answer.c
- *		What a fitted SASRec answers: scores of all items for histories, similar items, and how much
- *		each event of a history contributed.
+ * next_item_answer.c
+ *		What a fitted network of next_item.h answers: scores of all items for histories, similar items,
+ *		and how much each event of a history contributed.
  *
  * Only the newest L events of a history count, and events of weight 0 not at all. An item without
  * any training event has an embedding that nothing has taught; its score is the least of the row.
  *
  * explain attributes the lead of an item over the mean item (under the predicted probabilities) to
- * the history's tokens; see bmc_net_attribute. Events that speak against the item get 0; if all do,
+ * the history's tokens; see bmc_trace_attribute. Events that speak against the item get 0; if all do,
  * the sizes of the parts are taken instead. The shares are scaled to sum to 1.
  */
 #include <math.h>
@@ -15,108 +15,91 @@
 #include <string.h>
 
 #include "core/num/lanes.h"
-#include "core/nn/sasrec_state.h"
+#include "core/nn/next_item_state.h"
 
 #define GROUP_TOKENS 1024 /* histories encoded together, in tokens */
 
 /* ---- bind ---- */
 
+/* "tensor "name" is missing or has another shape"; the sentence lives in the bound model. */
 static const char *
-bind_config(BmNetShape *s, const BmTensors *t, const char *prefix)
+missing(BmNextBound *b, const char *name)
 {
-	const BmTensor *config =
-		bmc_tensors_find(t, prefix, "config", BM_I32, 1, (size_t[]){BM_SASREC_CONFIG});
+	snprintf(b->wrong, sizeof(b->wrong), "tensor \"%.63s\" is missing or has another shape", name);
+	return b->wrong;
+}
+
+/* Options as the tensor "config" keeps them; false: it does not. */
+static bool
+read_config(BmNextOptions *o, const BmHistoryEncoder *e, const BmTensors *t, const char *prefix)
+{
+	const BmTensor *config;
 	const int32_t *c;
+	size_t n = 0;
 
-	if (config == NULL)
-		return "tensor \"config\" is missing or has another shape";
-	c = config->data;
-	if (c[0] != BM_SASREC_FORMAT)
-		return "tensor \"config\" has an unknown format";
-	if (c[1] < 0 || c[1] > BM_NET_MAX_BLOCKS)
-		return "tensor \"config\" has an impossible number of blocks";
-	if (c[2] < 1 || s->D % (size_t) c[2] != 0)
-		return "tensor \"config\" has a number of heads that does not divide the width";
-	s->blocks = (size_t) c[1];
-	s->H = (size_t) c[2];
-	return NULL;
+	while (e->config[n])
+		n++;
+	n++;
+	config = bmc_tensors_find(t, prefix, "config", BM_I32, 1, &n);
+	c = config ? config->data : NULL;
+	if (c == NULL || c[0] != BM_NEXT_FORMAT)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		*bmc_next_option(o, e->config[i - 1]) = c[i];
+	return true;
 }
 
-/* Sizes that the stored shapes tell: N, D, L, F. */
+/* The sizes that the stored tensors tell. */
 static const char *
-bind_sizes(BmNetShape *s, const BmTensors *t, const char *prefix, size_t nitems)
+bind_shape(BmNextBound *b, const BmTensors *t, const char *prefix, const BmTensor *item)
 {
-	const BmTensor *item = bmc_tensors_find(t, prefix, "item", BM_F32, 2, (size_t[]){nitems, 0});
-	const BmTensor *position, *w1;
+	BmNextOptions o = {.dim = (int) item->shape[1]};
+	const char *wrong;
 
-	if (item == NULL || item->shape[1] < 1 || item->shape[1] > BM_SASREC_MAX_DIM)
-		return "tensor \"item\" is missing or has another shape";
-	s->N = nitems;
-	s->D = item->shape[1];
-	position = bmc_tensors_find(t, prefix, "position", BM_F32, 2, (size_t[]){0, s->D});
-	if (position == NULL || position->shape[0] < 1 || position->shape[0] > BM_SASREC_MAX_LENGTH)
-		return "tensor \"position\" is missing or has another shape";
-	s->L = position->shape[0];
-	w1 = bmc_tensors_find(t, prefix, "block0.w1", BM_F32, 2, (size_t[]){s->D, 0});
-	s->F = w1 ? w1->shape[1] : 1;
-	return NULL;
-}
-
-/* A constant sentence for each tensor that may be missing: nothing may be allocated here. */
-static const char *
-missing(const char *name)
-{
-	static const char *const part[][2] = {
-		{"position", "tensor \"position\" is missing or has another shape"},
-		{"norm1", "a block's tensor \"norm1\" is missing or has another shape"},
-		{"norm2", "a block's tensor \"norm2\" is missing or has another shape"},
-		{"wqkv", "a block's tensor \"wqkv\" is missing or has another shape"},
-		{"bqkv", "a block's tensor \"bqkv\" is missing or has another shape"},
-		{"wo", "a block's tensor \"wo\" is missing or has another shape"},
-		{"bo", "a block's tensor \"bo\" is missing or has another shape"},
-		{"w1", "a block's tensor \"w1\" is missing or has another shape"},
-		{"b1", "a block's tensor \"b1\" is missing or has another shape"},
-		{"w2", "a block's tensor \"w2\" is missing or has another shape"},
-		{"b2", "a block's tensor \"b2\" is missing or has another shape"},
-	};
-	const char *dot = strchr(name, '.');
-
-	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
-		if (strcmp(dot ? dot + 1 : name, part[i][0]) == 0)
-			return part[i][1];
-	return "tensor \"norm\" is missing or has another shape";
+	if (!read_config(&o, b->encoder, t, prefix))
+		return "tensor \"config\" is missing, has another shape or an unknown format";
+	wrong = b->encoder->stored ? b->encoder->stored(&o, t, prefix) : NULL;
+	if (wrong)
+		return wrong;
+	wrong = bmc_next_shape(&b->shape, b->encoder, &o, item->shape[0]);
+	if (wrong == NULL)
+		return NULL;
+	snprintf(b->wrong, sizeof(b->wrong), "tensor \"config\" is impossible: %s", wrong);
+	return b->wrong;
 }
 
 const char *
-bmc_sasrec_bind(void *bound, const BmTensors *t, const char *prefix, size_t nitems)
+bmc_next_bind(const BmHistoryEncoder *e, void *bound, const BmTensors *t, const char *prefix,
+			  size_t nitems)
 {
-	BmSasrecBound *b = bound;
-	BmSasrecTensor want[BM_MAX_TENSORS];
-	const BmTensor *support;
+	BmNextBound *b = bound;
+	BmNetTensor want[BM_MAX_TENSORS];
+	const BmTensor *item = bmc_tensors_find(t, prefix, "item", BM_F32, 2, (size_t[]){nitems, 0});
+	const BmTensor *support = bmc_tensors_find(t, prefix, "support", BM_I32, 1, &nitems);
 	const char *wrong;
 	int n;
 
 	memset(b, 0, sizeof(*b));
-	wrong = bind_sizes(&b->shape, t, prefix, nitems);
-	if (wrong == NULL)
-		wrong = bind_config(&b->shape, t, prefix);
+	b->encoder = e;
+	if (item == NULL || item->shape[1] < 1 || item->shape[1] > BM_NEXT_MAX_DIM)
+		return missing(b, "item");
+	wrong = bind_shape(b, t, prefix, item);
 	if (wrong)
 		return wrong;
-	n = bmc_sasrec_tensors(want, &b->weights, &b->shape);
+	n = e->tensors(want, &b->weights, &b->shape);
 	for (int i = 0; i < n; i++)
 	{
 		const BmTensor *have =
 			bmc_tensors_find(t, prefix, want[i].name, BM_F32, want[i].ndim, want[i].shape);
 
 		if (have == NULL)
-			return missing(want[i].name);
+			return missing(b, want[i].name);
 		*want[i].at = (float *) have->data; /* read only from here on */
 	}
-	support = bmc_tensors_find(t, prefix, "support", BM_I32, 1, (size_t[]){nitems});
 	if (support == NULL)
-		return "tensor \"support\" is missing or has another shape";
+		return missing(b, "support");
 	b->support = support->data;
-	b->item = bmc_tensors_find(t, prefix, "item", BM_F32, 2, (size_t[]){nitems, 0})->data;
+	b->item = item->data;
 	return NULL;
 }
 
@@ -124,7 +107,7 @@ bmc_sasrec_bind(void *bound, const BmTensors *t, const char *prefix, size_t nite
 
 /* Tokens encoded together when B histories are scored. */
 static size_t
-group_tokens(const BmSasrecBound *b, size_t B)
+group_tokens(const BmNextBound *b, size_t B)
 {
 	size_t all = bmc_mul(B, b->shape.L);
 	size_t most = b->shape.L > GROUP_TOKENS ? b->shape.L : GROUP_TOKENS;
@@ -143,21 +126,21 @@ typedef struct Room
 } Room;
 
 static size_t
-room_size(const BmSasrecBound *b, size_t T, size_t B)
+room_size(const BmNextBound *b, size_t T, size_t B)
 {
 	size_t total = bmc_take_size(T, sizeof(uint32_t));
 
 	total = bmc_add(total, bmc_take_size(bmc_add(B, 1), sizeof(uint32_t)));
 	total = bmc_add(total, bmc_take_size(B, sizeof(uint32_t)));
 	total = bmc_add(total, bmc_take_size(bmc_mul(B, b->shape.D), sizeof(float)));
-	return bmc_add(total, bmc_net_encode_size(&b->shape, T, B));
+	return bmc_add(total, bmc_encode_size(b->encoder, &b->shape, T, B));
 }
 
 static size_t
-explain_size(const BmSasrecBound *b)
+explain_size(const BmNextBound *b)
 {
 	const BmNetShape *s = &b->shape;
-	size_t f = sizeof(float), total = bmc_net_trace_size(s, s->L);
+	size_t f = sizeof(float), total = bmc_trace_size(b->encoder, s, s->L);
 
 	total = bmc_add(total, bmc_mul(2, bmc_take_size(s->L, sizeof(uint32_t))));
 	total = bmc_add(total, bmc_take_size(s->L, f));
@@ -166,9 +149,9 @@ explain_size(const BmSasrecBound *b)
 }
 
 size_t
-bmc_sasrec_score_bytes(const void *bound, size_t B)
+bmc_next_score_bytes(const void *bound, size_t B)
 {
-	const BmSasrecBound *b = bound;
+	const BmNextBound *b = bound;
 	size_t score = room_size(b, group_tokens(b, B), B), explain = explain_size(b);
 
 	return score > explain ? score : explain;
@@ -216,7 +199,7 @@ sink_untaught(float *score, const int32_t *support, size_t N)
 }
 
 static void
-score_states(float *scores, const BmSasrecBound *b, const Room *m, size_t S, bool fast_blas)
+score_states(float *scores, const BmNextBound *b, const Room *m, size_t S, bool fast_blas)
 {
 	size_t N = b->shape.N, D = b->shape.D;
 	bool together = fast_blas && S > 1 && m->row[S - 1] - m->row[0] == S - 1;
@@ -236,12 +219,12 @@ score_states(float *scores, const BmSasrecBound *b, const Room *m, size_t S, boo
 }
 
 void
-bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
-				 bool fast_blas)
+bmc_next_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+			   bool fast_blas)
 {
-	const BmSasrecBound *b = bound;
+	const BmNextBound *b = bound;
 	size_t T = group_tokens(b, B), N = b->shape.N, next = 0;
-	BmArena arena = {scratch, bmc_sasrec_score_bytes(bound, B), 0};
+	BmArena arena = {scratch, bmc_next_score_bytes(bound, B), 0};
 	BmGemm gemm = fast_blas ? bmc_gemm : bmc_gemm_builtin;
 	Room m;
 
@@ -269,7 +252,7 @@ bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 		}
 		if (r.S == 0)
 			continue;
-		bmc_net_encode(m.state, &b->shape, &b->weights, b->item, &r, m.encode, gemm);
+		bmc_encode(m.state, b->encoder, &b->shape, &b->weights, b->item, &r, m.encode, gemm);
 		score_states(scores, b, &m, r.S, fast_blas);
 	}
 }
@@ -278,7 +261,7 @@ bmc_sasrec_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 
 /* mean (D) = sum over items of p(item) E[item], p = softmax(<E, state>) in p (N). */
 static void
-mean_item(float *mean, const BmSasrecBound *b, const float *state, float *p)
+mean_item(float *mean, const BmNextBound *b, const float *state, float *p)
 {
 	size_t N = b->shape.N, D = b->shape.D;
 	float sum;
@@ -311,10 +294,10 @@ to_shares(float *share, const BmHistory *h, const float *product, const uint32_t
 }
 
 void
-bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
-				   size_t n, void *scratch)
+bmc_next_explain(float *share, const void *bound, const BmHistory *h, const uint32_t *items,
+				 size_t n, void *scratch)
 {
-	const BmSasrecBound *b = bound;
+	const BmNextBound *b = bound;
 	const BmNetShape *s = &b->shape;
 	BmArena arena = {scratch, explain_size(b), 0};
 	uint32_t *recent = bmc_take(&arena, s->L, sizeof(uint32_t));
@@ -326,27 +309,27 @@ bmc_sasrec_explain(float *share, const void *bound, const BmHistory *h, const ui
 	size_t T = recent_events(recent, at, h, s->L);
 	uint32_t start[2] = {0, (uint32_t) T};
 	BmRagged r = {1, start, recent};
-	BmNetTrace trace;
+	BmTrace trace;
 
 	memset(share, 0, n * h->n * sizeof(float));
 	if (T == 0)
 		return;
-	bmc_net_trace(&trace, s, &b->weights, b->item, &r, arena.base + arena.used);
+	bmc_trace_begin(&trace, b->encoder, s, &b->weights, b->item, &r, arena.base + arena.used);
 	mean_item(mean, b, trace.state, p);
 	for (size_t i = 0; i < n; i++)
 	{
 		memcpy(target, b->item + (size_t) items[i] * s->D, s->D * sizeof(float));
 		bmc_axpy(target, -1.0f, mean, s->D);
-		bmc_net_attribute(part, &trace, target);
+		bmc_trace_attribute(part, &trace, target);
 		to_shares(share + i * h->n, h, part, at, T);
 	}
 }
 
 /* Cosine of the embeddings; items that nothing has taught get -1, or 0 all round for such an item. */
 void
-bmc_sasrec_similar(float *scores, const void *bound, uint32_t item, void *scratch)
+bmc_next_similar(float *scores, const void *bound, uint32_t item, void *scratch)
 {
-	const BmSasrecBound *b = bound;
+	const BmNextBound *b = bound;
 	size_t N = b->shape.N, D = b->shape.D;
 	const float *own = b->item + (size_t) item * D;
 	float size = sqrtf(bmc_dot(own, own, D));

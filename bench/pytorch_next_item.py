@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The network, loss, batches and protocol of bench/sasrec_bench.c in plain PyTorch on the CPU.
+"""The network, loss, batches and protocol of bench/next_item_bench.c in plain PyTorch on the CPU.
 
-Pre-norm SASRec: packed projections, scaled_dot_product_attention, positions counted from the end,
+network=sasrec: pre-norm, packed projections, scaled_dot_product_attention, positions counted from the
+end. network=gru: nn.GRU, a linear layer, layer norm. Both:
 softmax cross-entropy over the target and negatives shared by the batch (or over all items), Adam.
 What PyTorch users usually do, and nothing against it: data in memory, no loader, a batch cut to its
-longest sequence, the loss on real positions only. Takes and prints the same as sasrec_bench.
+longest sequence, the loss on real positions only. Takes and prints the same as next_item_bench.
 
-usage: pytorch_sasrec.py FILE [name=value ...]
+usage: pytorch_next_item.py FILE [name=value ...]
 """
 import collections
 import math
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 TOP = 10
-SETTINGS = dict(dim=64, blocks=1, heads=1, length=50, batch=128, epochs=100, negatives=256,
+SETTINGS = dict(network="sasrec", hidden=0, dim=64, blocks=1, heads=1, length=50, batch=128, epochs=100, negatives=256,
                 dropout=0.2, learning_rate=1e-3, beta2=0.98, threads=1, patience=10, least=1,
                 every=1, seed=1)
 
@@ -91,6 +92,22 @@ class SASRec(nn.Module):
         return self.norm(h)
 
 
+class GRU(nn.Module):
+    def __init__(self, nitems, s):
+        super().__init__()
+        hidden = s["hidden"] or s["dim"]
+        self.item = nn.Embedding(nitems + 1, s["dim"], padding_idx=0)
+        self.gru = nn.GRU(s["dim"], hidden, s["blocks"], batch_first=True,
+                          dropout=s["dropout"] if s["blocks"] > 1 else 0.0)
+        self.out, self.norm = nn.Linear(hidden, s["dim"]), nn.LayerNorm(s["dim"])
+        self.drop = nn.Dropout(s["dropout"])
+        nn.init.normal_(self.item.weight, std=0.02)
+
+    def forward(self, x):
+        h = self.drop(self.item(x) * math.sqrt(self.item.embedding_dim))
+        return self.norm(self.out(self.drop(self.gru(h)[0])))
+
+
 def batch_loss(net, x, y, known, negatives):
     n = int((x > 0).sum(1).max())
     x, y = x[:, -n:], y[:, -n:]
@@ -133,21 +150,21 @@ def main():
     s = dict(SETTINGS)
     for arg in sys.argv[2:]:
         name, value = arg.split("=")
-        s[name] = type(s[name])(float(value))
+        s[name] = value if name == "network" else type(s[name])(float(value))
     torch.set_num_threads(s["threads"])
     torch.manual_seed(s["seed"])
     sequences, nitems = read_data(sys.argv[1], s["least"])
     inputs, targets = windows(sequences, s["length"])
     known = torch.unique(torch.cat([inputs.flatten(), targets.flatten()]))
     known = known[known > 0]
-    net = SASRec(nitems, s)
+    net = {"sasrec": SASRec, "gru": GRU}[s["network"]](nitems, s)
     adam = torch.optim.Adam(net.parameters(), lr=s["learning_rate"], betas=(0.9, s["beta2"]))
     best = (-1.0, 0, None)
-    total, fastest = 0.0, math.inf
+    total, fastest, cpu = 0.0, math.inf, math.inf
     print(f"{len(sequences)} users, {nitems} items; PyTorch {torch.__version__}, "
           f"{torch.get_num_threads()} threads", flush=True)
     for epoch in range(1, s["epochs"] + 1):
-        start, loss_sum, steps = time.monotonic(), 0.0, 0
+        start, loss_sum, steps, ticks = time.monotonic(), 0.0, 0, time.process_time()
         for rows in torch.randperm(len(inputs)).split(s["batch"]):
             adam.zero_grad()
             loss = batch_loss(net, inputs[rows], targets[rows], known, s["negatives"])
@@ -157,6 +174,7 @@ def main():
             steps += 1
         seconds = time.monotonic() - start
         total, fastest = total + seconds, min(fastest, seconds)
+        cpu = min(cpu, time.process_time() - ticks)
         line = f"epoch {epoch} loss {loss_sum / steps:.4f}"
         if s["every"] and epoch % s["every"] == 0:
             hr, ndcg = evaluate(net, sequences, 2, s["length"])
@@ -166,7 +184,8 @@ def main():
         print(line, f"seconds {seconds:.3f}", flush=True)
         if s["every"] and epoch - best[1] >= s["patience"]:
             break
-    print(f"{total / epoch:.3f} seconds an epoch (fastest {fastest:.3f}), {total:.1f} in all")
+    print(f"{total / epoch:.3f} seconds an epoch (fastest {fastest:.3f}, {cpu:.3f} of processors), "
+          f"{total:.1f} in all")
     if best[2]:
         net.load_state_dict(best[2])
         hr, ndcg = evaluate(net, sequences, 1, s["length"])

@@ -1,6 +1,6 @@
 /*
- * sasrec_bench.c
- *		Stand-alone run of the core's SASRec on a file of sequences, one user a line:
+ * next_item_bench.c
+ *		Stand-alone run of the core's sequence networks on a file of sequences, one user a line:
  *		"user item item ...", oldest first.
  *
  * Protocol: trained without each user's last two events; after every epoch validated on the one
@@ -8,7 +8,8 @@
  * before it. All items are ranked, seen items removed (a repeated target is a miss), ties at their
  * mid-rank. No choice looks at the test events.
  *
- * usage: sasrec_bench FILE [name=value ...]     see the table of settings below
+ * usage: next_item_bench FILE [network=sasrec|gru|caser|nextitnet] [name=value ...]
+ * The other settings are the table in set().
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/nn/sasrec.h"
+#include "core/nn/next_item.h"
 #include "core/num/blas.h"
 
 #define TOP 10
@@ -35,12 +36,13 @@ put_block(void *arg, void *block)
 	free(block);
 }
 
+/* Seconds of the clock, or of all processors that this process used. */
 static double
-now(void)
+seconds_of(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
 }
 
@@ -147,14 +149,14 @@ typedef struct Quality
 
 /* Predict the event `back` places from each user's end (1 = the last) from all before it. */
 static Quality
-evaluate(const void *bound, const Data *d, size_t back)
+evaluate(const BmRecommender *model, const void *bound, const Data *d, size_t back)
 {
 	enum
 	{
 		B = 64
 	};
 	float *scores = malloc(sizeof(float) * B * d->nitems);
-	void *scratch = malloc(bmc_sasrec.score_bytes(bound, B));
+	void *scratch = malloc(model->score_bytes(bound, B));
 	BmHistory h[B];
 	uint32_t target[B];
 	Quality q = {0};
@@ -164,7 +166,7 @@ evaluate(const void *bound, const Data *d, size_t back)
 	{
 		if (n == B || (u == d->nusers && n > 0))
 		{
-			bmc_sasrec.score(scores, bound, h, n, scratch, true);
+			model->score(scores, bound, h, n, scratch, true);
 			for (size_t i = 0; i < n; i++)
 			{
 				float *s = scores + i * d->nitems, t = s[target[i]];
@@ -235,10 +237,10 @@ check(BmStatus status, const BmFit *fit, const char *what)
 
 /* Median time of one answer on the serving path, over the longest histories. */
 static double
-serve_seconds(const void *bound, const Data *d)
+serve_seconds(const BmRecommender *model, const void *bound, const Data *d)
 {
 	float *scores = malloc(sizeof(float) * d->nitems);
-	void *scratch = malloc(bmc_sasrec.score_bytes(bound, 1));
+	void *scratch = malloc(model->score_bytes(bound, 1));
 	size_t longest = 0;
 	double best = INFINITY;
 
@@ -249,10 +251,10 @@ serve_seconds(const void *bound, const Data *d)
 	{
 		BmHistory h = {d->start[longest + 1] - d->start[longest], d->item + d->start[longest], NULL,
 					   NULL, NULL};
-		double t = now();
+		double t = seconds_of(CLOCK_MONOTONIC);
 
-		bmc_sasrec.score(scores, bound, &h, 1, scratch, false);
-		t = now() - t;
+		model->score(scores, bound, &h, 1, scratch, false);
+		t = seconds_of(CLOCK_MONOTONIC) - t;
 		best = t < best ? t : best;
 	}
 	free(scores);
@@ -264,7 +266,8 @@ serve_seconds(const void *bound, const Data *d)
 
 typedef struct Settings
 {
-	BmSasrecOptions o;
+	const BmRecommender *model;
+	BmNextOptions o;
 	int threads, patience, least, quiet, every;
 	uint64_t seed;
 } Settings;
@@ -278,26 +281,30 @@ set(Settings *s, const char *arg)
 		int *i;
 		double *d;
 	} table[] = {
-		{"dim", &s->o.dim, NULL},
-		{"blocks", &s->o.blocks, NULL},
-		{"heads", &s->o.heads, NULL},
-		{"hidden", &s->o.hidden, NULL},
-		{"length", &s->o.length, NULL},
-		{"batch", &s->o.batch, NULL},
-		{"epochs", &s->o.epochs, NULL},
-		{"negatives", &s->o.negatives, NULL},
-		{"dropout", NULL, &s->o.dropout},
-		{"learning_rate", NULL, &s->o.learning_rate},
-		{"beta2", NULL, &s->o.beta2},
-		{"weight_decay", NULL, &s->o.weight_decay},
-		{"clip", NULL, &s->o.clip},
-		{"threads", &s->threads, NULL},
-		{"patience", &s->patience, NULL},
+		{"dim", &s->o.dim, NULL},         {"blocks", &s->o.blocks, NULL},
+		{"heads", &s->o.heads, NULL},     {"hidden", &s->o.hidden, NULL},
+		{"length", &s->o.length, NULL},   {"batch", &s->o.batch, NULL},
+		{"epochs", &s->o.epochs, NULL},   {"negatives", &s->o.negatives, NULL},
+		{"dropout", NULL, &s->o.dropout}, {"learning_rate", NULL, &s->o.learning_rate},
+		{"beta2", NULL, &s->o.beta2},     {"weight_decay", NULL, &s->o.weight_decay},
+		{"clip", NULL, &s->o.clip},       {"alpha", NULL, &s->o.alpha},
+		{"logq", NULL, &s->o.logq},       {"loss", &s->o.loss, NULL}, /* 0 softmax, 1 BPR-max */
+		{"bpreg", NULL, &s->o.bpreg},     {"kernel", &s->o.kernel, NULL},
+		{"filters", &s->o.filters, NULL}, {"vertical", &s->o.vertical, NULL},
+		{"threads", &s->threads, NULL},   {"patience", &s->patience, NULL},
 		{"least", &s->least, NULL}, /* rows that an item must have */
 		{"every", &s->every, NULL}, /* epochs between validations; 0 = none, times only */
 	};
+	static const BmRecommender *const models[] = {&bmc_sasrec, &bmc_gru, &bmc_caser,
+												  &bmc_nextitnet};
 	const char *eq = strchr(arg, '=');
 
+	for (size_t i = 0; eq && i < sizeof(models) / sizeof(models[0]); i++)
+		if (strncmp(arg, "network=", 8) == 0 && strcmp(eq + 1, models[i]->name) == 0)
+		{
+			s->model = models[i];
+			return true;
+		}
 	for (size_t i = 0; eq && i < sizeof(table) / sizeof(table[0]); i++)
 		if (strncmp(arg, table[i].name, (size_t) (eq - arg)) == 0 &&
 			table[i].name[eq - arg] == '\0')
@@ -319,7 +326,20 @@ set(Settings *s, const char *arg)
 int
 main(int argc, char **argv)
 {
-	Settings s = {.o = {64, 1, 1, 0, 50, 128, 100, -1, 0.2, 1e-3, 0.98, 0.0, 0.0},
+	Settings s = {.model = &bmc_sasrec,
+				  .o = {.dim = 64,
+						.blocks = 1,
+						.heads = 1,
+						.length = 50,
+						.batch = 128,
+						.epochs = 100,
+						.negatives = -1,
+						.dropout = 0.2,
+						.learning_rate = 1e-3,
+						.beta2 = 0.98,
+						.kernel = 3,
+						.filters = 16,
+						.vertical = 4},
 				  .threads = 1,
 				  .patience = 10,
 				  .least = 1,
@@ -327,8 +347,9 @@ main(int argc, char **argv)
 				  .seed = 1};
 	BmMem mem = {get_block, put_block, NULL, 0, 0, 0};
 	BmTensors *t = calloc(1, sizeof(*t)), *kept = calloc(1, sizeof(*kept));
-	void *bound = malloc(bmc_sasrec.bound_size), *pool_memory;
-	double best = -1.0, epoch_start, total = 0.0, fastest = INFINITY;
+	const BmRecommender *model;
+	void *bound, *pool_memory;
+	double best = -1.0, epoch_start, ticks, total = 0.0, fastest = INFINITY, cpu = INFINITY;
 	int best_epoch = 0;
 	BmStatus status;
 	BmSequences seq = {0};
@@ -345,9 +366,13 @@ main(int argc, char **argv)
 		}
 	if (argc < 2)
 	{
-		fprintf(stderr, "usage: sasrec_bench FILE [name=value ...]\n");
+		fprintf(
+			stderr,
+			"usage: next_item_bench FILE [network=sasrec|gru|caser|nextitnet] [name=value ...]\n");
 		return 2;
 	}
+	model = s.model;
+	bound = malloc(model->bound_size);
 	d = read_data(argv[1], (uint64_t) s.least);
 	seq = (BmSequences){d.nusers, d.nitems, d.start, d.item, NULL, NULL, NULL, d.train};
 	check(bmc_blas_open(s.threads), NULL, "open BLAS");
@@ -361,29 +386,31 @@ main(int argc, char **argv)
 		.nusers = d.nusers, .nitems = d.nitems, .nevents = d.n, .nnz = d.n, .threads = s.threads};
 	printf("%zu users, %zu items, %zu events; BLAS %s, %d threads; estimate %.1f MB\n", d.nusers,
 		   d.nitems, d.n, bmc_blas_corename(), bmc_pool_threads(fit.pool),
-		   (double) bmc_sasrec.fit_bytes(&size, &s.o) / 1e6);
-	check(bmc_sasrec.fit_begin(&fit), &fit, "begin");
-	epoch_start = now();
+		   (double) model->fit_bytes(&size, &s.o) / 1e6);
+	check(model->fit_begin(&fit), &fit, "begin");
+	epoch_start = seconds_of(CLOCK_MONOTONIC);
+	ticks = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	do
 	{
 		double seconds;
 
-		status = bmc_sasrec.fit_step(&fit);
+		status = model->fit_step(&fit);
 		check(status, &fit, "train");
 		if (status == BM_MORE)
 			continue;
-		seconds = now() - epoch_start;
+		seconds = seconds_of(CLOCK_MONOTONIC) - epoch_start;
 		total += seconds;
 		fastest = seconds < fastest ? seconds : fastest;
+		cpu = fmin(cpu, seconds_of(CLOCK_PROCESS_CPUTIME_ID) - ticks);
 		if (s.every == 0)
 			printf("epoch %d loss %.4f seconds %.3f\n", fit.epoch, fit.loss, seconds);
 		else if (fit.epoch % s.every == 0)
 		{
 			t->n = 0;
-			check(bmc_sasrec.fit_tensors(&fit, NULL, t), &fit, "tensors");
-			if (bmc_sasrec.bind(bound, t, NULL, d.nitems) != NULL)
+			check(model->fit_tensors(&fit, NULL, t), &fit, "tensors");
+			if (model->bind(bound, t, NULL, d.nitems) != NULL)
 				return 1;
-			q = evaluate(bound, &d, 2);
+			q = evaluate(model, bound, &d, 2);
 			printf("epoch %d loss %.4f valid HR@10 %.4f NDCG@10 %.4f seconds %.3f\n", fit.epoch,
 				   fit.loss, q.hit, q.ndcg, seconds);
 			if (q.ndcg > best)
@@ -394,19 +421,21 @@ main(int argc, char **argv)
 			}
 		}
 		fflush(stdout);
-		epoch_start = now();
+		epoch_start = seconds_of(CLOCK_MONOTONIC);
+		ticks = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	} while (status != BM_OK && (s.every == 0 || fit.epoch - best_epoch < s.patience));
-	printf("peak %.1f MB, %.3f seconds an epoch (fastest %.3f), %.1f in all\n",
-		   (double) mem.peak / 1e6, total / fit.epoch, fastest, total);
+	printf("peak %.1f MB, %.3f seconds an epoch (fastest %.3f, %.3f of processors), %.1f in all\n",
+		   (double) mem.peak / 1e6, total / fit.epoch, fastest, cpu, total);
 	if (kept->n > 0)
 	{
-		bmc_sasrec.bind(bound, kept, NULL, d.nitems);
-		q = evaluate(bound, &d, 1);
+		model->bind(bound, kept, NULL, d.nitems);
+		q = evaluate(model, bound, &d, 1);
 		printf("best epoch %d: valid NDCG@10 %.4f; test HR@10 %.4f NDCG@10 %.4f (n %zu)\n",
 			   best_epoch, best, q.hit, q.ndcg, q.n);
-		printf("one answer for the longest history: %.3f ms\n", 1e3 * serve_seconds(bound, &d));
+		printf("one answer for the longest history: %.3f ms\n",
+			   1e3 * serve_seconds(model, bound, &d));
 	}
-	bmc_sasrec.fit_end(&fit);
+	model->fit_end(&fit);
 	bmc_pool_close(fit.pool);
 	return 0;
 }

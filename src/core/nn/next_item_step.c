@@ -1,13 +1,13 @@
 /*
- * sasrec_step.c
- *		One training step of SASRec: shards forward and backward, their gradients added in shard
- *		order, the norm clipped, Adam.
+ * next_item_step.c
+ *		One training step of the networks of next_item.h: shards forward and backward, their gradients
+ *		added in shard order, the norm clipped, Adam.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/nn/sasrec_state.h"
+#include "core/nn/next_item_state.h"
 #include "core/nn/softmax.h"
 #include "core/num/rng.h"
 #include "core/num/vec.h"
@@ -28,24 +28,36 @@ chunk_end(const BmShard *h, size_t first, size_t chunk)
 	return end;
 }
 
-/* Forward, loss and backward of the sequences of r; returns the loss. */
+/* Loss of the tokens of r from their hidden states, and its gradients. */
 static double
-run_chunk(BmSasrecFit *z, BmSasrecArea *area, const BmShard *h, const BmRagged *r, BmNetWeights *dw,
-		  float *ditem, BmDropout drop)
+chunk_loss(BmNextFit *z, float *dhidden, float *ditem, const float *hidden, const BmShard *h,
+		   const BmRagged *r, float *scratch)
 {
 	size_t first = r->start[0], T = bmc_ragged_tokens(r), D = z->shape.D;
-	const float *hidden = bmc_net_forward(area->pass, &z->weights, z->item, r, drop, bmc_gemm);
-	float *dhidden = bmc_net_gradient(area->pass);
+	const uint32_t *target = h->target + first;
+	const float *weight = h->weight + first;
 	BmNegatives neg = {z->data.K, z->data.row_item, z->negative, z->shift, z->data.slot};
-	double loss;
 
+	if (z->o.loss == BM_LOSS_BPR_MAX)
+		return bmc_bpr_max_loss(dhidden, ditem, hidden, z->item, &neg, target, weight, T, D,
+								(float) z->o.bpreg, scratch, bmc_gemm);
 	if (neg.K > 0)
-		loss = bmc_sampled_loss(dhidden, ditem, hidden, z->item, &neg, h->target + first,
-								h->weight + first, T, D, area->scratch, bmc_gemm);
-	else
-		loss = bmc_softmax_loss(dhidden, ditem, hidden, z->item, h->target + first,
-								h->weight + first, T, z->shape.N, D, area->scratch, bmc_gemm);
-	bmc_net_backward(area->pass, &z->weights, dw, ditem, z->data.slot, r, drop, bmc_gemm);
+		return bmc_sampled_loss(dhidden, ditem, hidden, z->item, &neg, target, weight, T, D,
+								scratch, bmc_gemm);
+	return bmc_softmax_loss(dhidden, ditem, hidden, z->item, target, weight, T, z->shape.N, D,
+							scratch, bmc_gemm);
+}
+
+/* Forward, loss and backward of the sequences of r; returns the loss. */
+static double
+run_chunk(BmNextFit *z, BmNextArea *area, const BmShard *h, const BmRagged *r, BmWeights *dw,
+		  float *ditem, BmDropout drop)
+{
+	const BmHistoryEncoder *e = z->encoder;
+	const float *hidden = e->forward(area->pass, &z->weights, z->item, r, drop, bmc_gemm);
+	double loss = chunk_loss(z, e->gradient(area->pass), ditem, hidden, h, r, area->scratch);
+
+	e->backward(area->pass, &z->weights, dw, ditem, z->data.slot, r, drop, bmc_gemm);
 	return loss;
 }
 
@@ -53,13 +65,13 @@ run_chunk(BmSasrecFit *z, BmSasrecArea *area, const BmShard *h, const BmRagged *
 static void
 run_shard(void *arg, size_t shard, int worker)
 {
-	BmSasrecFit *z = arg;
+	BmNextFit *z = arg;
 	const BmShard *h = &z->data.shard[shard];
 	size_t row_floats = z->data.rows * z->shape.D;
 	float *ditem = z->ditem + shard * z->data.rows_max * z->shape.D;
 	float *dw = z->dw + shard * z->P;
-	BmSasrecArea *area = &z->area[(size_t) z->threads <= z->data.shards ? (size_t) worker : shard];
-	BmNetWeights gradient = bmc_net_weights(&z->shape, dw);
+	BmNextArea *area = &z->area[(size_t) z->threads <= z->data.shards ? (size_t) worker : shard];
+	BmWeights gradient = bmc_weights_moved(&z->weights, z->w, dw);
 	BmDropout drop = {(float) z->o.dropout, bmc_mix64(z->seed ^ bmc_mix64(z->step)), 0};
 	size_t chunk = 0;
 
@@ -93,15 +105,15 @@ typedef struct Part
 } Part;
 
 static Part
-part_of(BmSasrecFit *z, size_t task)
+part_of(BmNextFit *z, size_t task)
 {
 	size_t D = z->shape.D;
 	Part p;
 
 	if (task < z->dense_tasks)
 	{
-		p.first = task * BM_SASREC_BLOCK;
-		p.n = z->P - p.first < BM_SASREC_BLOCK ? z->P - p.first : BM_SASREC_BLOCK;
+		p.first = task * BM_NEXT_BLOCK;
+		p.n = z->P - p.first < BM_NEXT_BLOCK ? z->P - p.first : BM_NEXT_BLOCK;
 		p.g = z->dw + p.first;
 		p.stride = z->P;
 		return p;
@@ -117,7 +129,7 @@ part_of(BmSasrecFit *z, size_t task)
 static void
 add_part(void *arg, size_t task, int worker)
 {
-	BmSasrecFit *z = arg;
+	BmNextFit *z = arg;
 	Part p = part_of(z, task);
 	double squares = 0.0;
 
@@ -132,7 +144,7 @@ add_part(void *arg, size_t task, int worker)
 static void
 update_part(void *arg, size_t task, int worker)
 {
-	BmSasrecFit *z = arg;
+	BmNextFit *z = arg;
 	Part p = part_of(z, task);
 	size_t D = z->shape.D, at = p.first * D;
 
@@ -146,7 +158,7 @@ update_part(void *arg, size_t task, int worker)
 }
 
 static double
-clip_factor(const BmSasrecFit *z)
+clip_factor(const BmNextFit *z)
 {
 	double squares = 0.0;
 
@@ -155,14 +167,20 @@ clip_factor(const BmSasrecFit *z)
 	return z->o.clip > 0.0 && squares > z->o.clip * z->o.clip ? z->o.clip / sqrt(squares) : 1.0;
 }
 
-/* The negatives' embeddings side by side, as they are before this step. */
+/* The negatives' embeddings side by side, as they are before this step, and their logits' shifts. */
 static void
-gather_negatives(BmSasrecFit *z)
+gather_negatives(BmNextFit *z)
 {
 	size_t D = z->shape.D;
 
 	for (size_t k = 0; k < z->data.K; k++)
-		memcpy(z->negative + k * D, z->item + (size_t) z->data.row_item[k] * D, D * sizeof(float));
+	{
+		uint32_t item = z->data.row_item[k];
+
+		memcpy(z->negative + k * D, z->item + (size_t) item * D, D * sizeof(float));
+		if (z->o.logq > 0.0)
+			z->shift[k] = (float) (-z->o.logq * log(bmc_batches_chance(&z->data, item)));
+	}
 }
 
 /* ---- the average ---- */
@@ -173,11 +191,11 @@ gather_negatives(BmSasrecFit *z)
 BM_CLONES static void
 average_part(void *arg, size_t task, int worker)
 {
-	BmSasrecFit *z = arg;
+	BmNextFit *z = arg;
 	bool net = task < z->dense_tasks;
-	size_t first = (net ? task : task - z->dense_tasks) * BM_SASREC_BLOCK;
+	size_t first = (net ? task : task - z->dense_tasks) * BM_NEXT_BLOCK;
 	size_t n = net ? z->P : z->shape.N * z->shape.D;
-	size_t end = n - first < BM_SASREC_BLOCK ? n : first + BM_SASREC_BLOCK;
+	size_t end = n - first < BM_NEXT_BLOCK ? n : first + BM_NEXT_BLOCK;
 	float *mean = net ? z->w_mean : z->item_mean, rate = z->mean_rate;
 	const float *w = net ? z->w : z->item;
 
@@ -187,10 +205,10 @@ average_part(void *arg, size_t task, int worker)
 
 /* An even average at first, so that the start weighs no more than what follows. */
 static BmStatus
-average(BmSasrecFit *z, BmFit *fit)
+average(BmNextFit *z, BmFit *fit)
 {
 	float even = 1.0f / (float) (fit->epoch + 1);
-	size_t items = (z->shape.N * z->shape.D + BM_SASREC_BLOCK - 1) / BM_SASREC_BLOCK;
+	size_t items = (z->shape.N * z->shape.D + BM_NEXT_BLOCK - 1) / BM_NEXT_BLOCK;
 
 	z->mean_rate = even > MEAN_RATE ? even : MEAN_RATE;
 	return bmc_pool_run(fit->pool, average_part, z, z->dense_tasks + items, fit->stop);
@@ -199,7 +217,7 @@ average(BmSasrecFit *z, BmFit *fit)
 /* ---- the step ---- */
 
 static BmStatus
-run_batch(BmSasrecFit *z, BmFit *fit)
+run_batch(BmNextFit *z, BmFit *fit)
 {
 	size_t D = z->shape.D;
 	double loss = 0.0;
@@ -207,8 +225,8 @@ run_batch(BmSasrecFit *z, BmFit *fit)
 
 	bmc_batches_fill(&z->data, z->next, fit->seed, z->step);
 	gather_negatives(z);
-	z->dense_tasks = (z->P + BM_SASREC_BLOCK - 1) / BM_SASREC_BLOCK;
-	z->row_block = BM_SASREC_BLOCK / D;
+	z->dense_tasks = (z->P + BM_NEXT_BLOCK - 1) / BM_NEXT_BLOCK;
+	z->row_block = BM_NEXT_BLOCK / D;
 	z->tasks = z->dense_tasks + (z->data.rows + z->row_block - 1) / z->row_block;
 	status = bmc_pool_run(fit->pool, run_shard, z, z->data.shards, fit->stop);
 	if (status != BM_OK || atomic_load(&z->halt))
@@ -233,10 +251,10 @@ run_batch(BmSasrecFit *z, BmFit *fit)
 }
 
 BmStatus
-bmc_sasrec_step(BmFit *fit)
+bmc_next_step(BmFit *fit)
 {
-	BmSasrecFit *z = fit->state;
-	double flops = 0.0, per_token = bmc_sasrec_flops(&z->shape, z->data.K);
+	BmNextFit *z = fit->state;
+	double flops = 0.0, per_token = bmc_next_flops(z->encoder, &z->shape, z->data.K);
 
 	z->stop = fit->stop;
 	z->seed = fit->seed;
