@@ -12,6 +12,16 @@ AS 'MODULE_PATHNAME', 'behav_train' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100
 COMMENT ON FUNCTION @extschema@.behav_train(text, text, text, jsonb, text, bigint, boolean, regclass, name, name[]) IS
 'Train a recommender on an event source, or a model of the rows of a table (data, target, features), measure it beside its baseline, save it as a version, deploy it if it is better. Without an algorithm the best of those that fit the data is chosen. Example: SELECT * FROM behav_train(''shop'')';
 
+CREATE FUNCTION @extschema@.behav_update(
+	model text, options jsonb = '{}', deploy text = 'if_better', background boolean = false)
+RETURNS TABLE (
+	model text, version int, algorithm text, rows bigint, users bigint, items bigint,
+	new_events bigint, new_items bigint, seconds float8, metric text, value float8,
+	old_value float8, baseline float8, deployed boolean, job bigint, note text)
+AS 'MODULE_PATHNAME', 'behav_update' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1;
+COMMENT ON FUNCTION @extschema@.behav_update(text, jsonb, text, boolean) IS
+'Fold the events since the deployed version into a new one: counts are counted anew, factors and networks go on from their weights, new items get codes; compared on the newest slice before it is deployed. Example: SELECT version, new_events, value, old_value, deployed FROM behav_update(''shop'')';
+
 CREATE FUNCTION @extschema@.behav_compare(
 	source text, algorithms text[] = NULL, options jsonb = '{}', seed bigint = 0)
 RETURNS TABLE (

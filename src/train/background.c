@@ -24,6 +24,7 @@
 
 #include "train/rows.h"
 #include "train/train.h"
+#include "train/update.h"
 
 #define JOB_BACKEND_TYPE "behavmine job"
 
@@ -61,8 +62,10 @@ request_json(const BmTraining *t)
 		escape_json(&s, t->algorithm);
 	else
 		appendStringInfoString(&s, "null");
-	appendStringInfo(&s, ",\"deploy\":\"%s\",\"seed\":" INT64_FORMAT ",\"options\":%s}",
-					 rules[t->rule], t->seed,
+	appendStringInfo(&s,
+					 ",\"update\":%s,\"deploy\":\"%s\",\"seed\":" INT64_FORMAT
+					 ",\"options\":%s}",
+					 t->update ? "true" : "false", rules[t->rule], t->seed,
 					 JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)));
 	return bm_jsonb_parse(s.data);
 }
@@ -70,15 +73,16 @@ request_json(const BmTraining *t)
 static int64
 insert_job(const BmTraining *t)
 {
-	Oid types[] = {TEXTOID, JSONBOID};
-	Datum values[] = {bm_text_datum(t->model), JsonbPGetDatum(request_json(t))};
+	Oid types[] = {TEXTOID, JSONBOID, TEXTOID};
+	Datum values[] = {bm_text_datum(t->model), JsonbPGetDatum(request_json(t)),
+					  bm_text_datum(t->update ? "update" : "train")};
 	bool null;
 	int64 job_id;
 
 	SPI_connect();
 	if (SPI_execute_with_args("INSERT INTO behavmine.job (action, model, arguments) "
-							  "VALUES ('train', $1, $2) RETURNING job_id",
-							  2, types, values, NULL, false, 1) != SPI_OK_INSERT_RETURNING)
+							  "VALUES ($3, $1, $2) RETURNING job_id",
+							  3, types, values, NULL, false, 1) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not insert a job");
 	job_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
 	SPI_finish();
@@ -157,7 +161,7 @@ claim_job(const JobStart *start, MemoryContext parent)
 						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
 						  "arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
 						  "ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
-						  "coalesce(arguments -> 'features', '[]')))",
+						  "coalesce(arguments -> 'features', '[]'))), arguments ->> 'update'",
 						  2, types, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
@@ -171,8 +175,10 @@ claim_job(const JobStart *start, MemoryContext parent)
 							 .seed = strtoll(SPI_getvalue(row, desc, 6), NULL, 10),
 							 .data = SPI_getvalue(row, desc, 7),
 							 .target = SPI_getvalue(row, desc, 8)};
+		const char *update = SPI_getvalue(row, desc, 10);
 		bool null;
 
+		request.update = update && strcmp(update, "true") == 0;
 		request.features = bm_text_array_strings(SPI_getbinval(row, desc, 9, &null), "features",
 												 &request.nfeatures);
 		t = bm_training_begin(&request, parent);
@@ -188,6 +194,8 @@ outcome_json(const BmTraining *t)
 {
 	StringInfoData s;
 
+	if (bm_update_is_empty(t))
+		return bm_jsonb_parse("{\"new_events\":0}");
 	initStringInfo(&s);
 	appendStringInfoString(&s, "{\"model\":");
 	escape_json(&s, t->model);
@@ -268,7 +276,8 @@ behav_worker_main(Datum arg)
 		if (t != NULL)
 		{
 			char *activity =
-				psprintf("SELECT behav_train('%s') -- job " INT64_FORMAT, t->model, start.job_id);
+				psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, t->update ? "update" : "train",
+						 t->model, start.job_id);
 
 			pgstat_report_activity(STATE_RUNNING, activity);
 			run_training(t);

@@ -334,6 +334,24 @@ keep_metrics(const BmJudge *judge, BmFitted *f)
 }
 
 BmFitted *
+bm_fit_from(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
+			const BmCases *cases, int epochs, const BmFitStart *start)
+{
+	BmFitSize size = bm_fit_size(data, run->threads);
+	BmFit input = {.data = data, .start = start};
+	BmFitted *f = bm_fit_input(run, algorithm, settings, &input, &size, NULL, epochs);
+
+	if (f && cases)
+	{
+		BmJudge judge = {.arg = (void *) cases};
+
+		f->quality = measure_cases(&judge, f);
+		f->valid = f->latest;
+	}
+	return f;
+}
+
+BmFitted *
 bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
 	   const BmCases *cases, int epochs)
 {

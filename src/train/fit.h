@@ -78,6 +78,13 @@ extern BmFitted *bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *se
  */
 extern BmFitted *bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings,
 						const BmSequences *data, const BmCases *cases, int epochs);
+/*
+ * The same from earlier weights (NULL: from nothing), always `epochs` epochs: measured at the end alone,
+ * since a handful of epochs neither stop early nor have a best one.
+ */
+extern BmFitted *bm_fit_from(BmRun *run, const BmAlgorithm *algorithm, void *settings,
+							 const BmSequences *data, const BmCases *cases, int epochs,
+							 const BmFitStart *start);
 extern void bm_fitted_free(BmFitted *fitted); /* NULL is fine */
 /* Metrics of a blend on cases; raises on cancel. */
 extern BmMetrics bm_measure(BmRun *run, const BmBlend *blend, const BmCases *cases);
