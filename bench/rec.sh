@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The count models of the core on public data: quality by leave-last-out with all items ranked, seconds
+# The count and factor models of the core on public data: quality by leave-last-out with all items ranked, seconds
 # of a fit, and the ratio to fits by scipy, numpy and the Python package implicit. No server is needed.
 #
 #   bench/rec.sh [ml1m] [lastfm] [beauty]     default: all three
@@ -50,4 +50,7 @@ for name in "$@"; do
 	awk 'NR == FNR { core[$1] = $(NF - 1); next }
 		{ printf "%-10s fit: core %.3f s, %s %.3f s, ratio %.2f\n", $1, core[$1], $2, $3, $3 / core[$1] }' \
 		"$OUT/$name.core" "$OUT/$name.python"
+	for side in "$OUT/rec_bench" "$PYTHON $ROOT/bench/rec_reference.py"; do
+		$side "$OUT/$name.txt" "$least" "$THREADS" ease | grep peak
+	done | awk '{ peak[NR] = $3 } END { printf "ease       peak: core %d MB, numpy %d MB, ratio %.2f\n", peak[1], peak[2], peak[1] / peak[2] }'
 done

@@ -8,17 +8,21 @@
  * Fit seconds are those of the fastest of three fits (of one, where it is long), from
  * sequences to tensors.
  *
- * usage: rec_bench FILE [least rows of an item] [threads]
+ * With a name only that model is fitted, once, and the process's peak of resident memory is printed.
+ *
+ * usage: rec_bench FILE [least rows of an item] [threads] [model]
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/resource.h>
 
 #include "core/num/blas.h"
 #include "core/rec/count_models.h"
 #include "core/rec/als.h"
+#include "core/rec/bpr.h"
 #include "core/rec/rank.h"
 
 #define REPEATS 3
@@ -171,23 +175,29 @@ fit_once(BmFit *fit, const BmRecommender *r)
 	return status;
 }
 
+static const char *only; /* the one model that is asked for, or NULL */
+
 static void
 run(const char *name, const BmRecommender *r, const void *options, const BmSequences *s,
 	const BmCases *cases, BmPool *pool)
 {
 	BmMem mem = {.get = get_block, .put = put_block};
-	BmFit fit = {.data = s, .options = options, .pool = pool, .mem = &mem};
+	BmFit fit;
 	BmTensors tensors = {0};
 	BmBlend model = {1, s->nitems, {{r, malloc(r->bound_size), 1.0f}}};
 	BmMetrics m;
 	double seconds = INFINITY;
 
-	for (int i = 0; i < REPEATS && (i == 0 || seconds < LONG); i++)
+	if (only && strcmp(only, name) != 0)
+		return;
+	for (int i = 0; i < (only ? 1 : REPEATS) && (i == 0 || seconds < LONG); i++)
 	{
-		double t = now();
+		double t;
 
 		if (i > 0)
 			r->fit_end(&fit);
+		fit = (BmFit){.data = s, .options = options, .pool = pool, .mem = &mem};
+		t = now();
 		if (fit_once(&fit, r) != BM_OK)
 			die(fit.error[0] ? fit.error : "the fit failed");
 		t = now() - t;
@@ -207,19 +217,24 @@ run(const char *name, const BmRecommender *r, const void *options, const BmSeque
 int
 main(int argc, char **argv)
 {
-	static const BmPopularOptions popular = {0};
-	static const BmSeqRulesOptions markov = {0, 0, 0, 1, 0, 1}, rules = {0.5, 0.25, 0.7, 50, 0, 50};
-	static const BmItemKnnOptions knn = {10, 0.8, 0, 10, BM_KNN_COSINE};
-	static const BmEaseOptions ease = {500, 0.7, 200, 50};
-	static const BmAlsOptions als = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CG};
-	static const BmAlsOptions als_exact = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CHOLESKY};
-	static const BmAlsOptions als_recent = {64, 15, 0.1, 0.003, 1, 0.9, BM_ALS_CG};
+	static const BmPopularOptions popular = {0, {0}};
+	static const BmSeqRulesOptions markov = {0, 0, 0, 1, 0, 1, 0, false},
+								   rules = {0.5, 0.25, 0.7, 50, 0, 50, 0, false};
+	static const BmItemKnnOptions knn = {10, 0.8, 0, 10, BM_KNN_COSINE, 0};
+	static const BmRp3betaOptions walk = {0.6, 0.6, 0.7, 300, 50, 0},
+								  sparse_walk = {0.4, 0.3, 0.6, 300, 50, 0};
+	static const BmEaseOptions ease = {500, 0.7, 200, 50, 0};
+	static const BmAlsOptions als = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CG, 0};
+	static const BmAlsOptions als_exact = {64, 15, 0.1, 0.003, 1, 1, BM_ALS_CHOLESKY, 0};
+	static const BmAlsOptions als_recent = {64, 15, 0.1, 0.003, 1, 0.9, BM_ALS_CG, 0};
+	static const BmBprOptions bpr = {64, 60, 0.05, 0.01, BM_BPR_UNIFORM, 10, 0.01, 10, 0.8, 0};
 	int threads = argc > 3 ? atoi(argv[3]) : 1;
 	BmSequences s;
 	BmCases cases;
 	void *memory;
 	BmPool *pool;
 
+	only = argc > 4 ? argv[4] : NULL;
 	if (argc < 2 || threads < 1 || threads > BM_MAX_THREADS)
 		die("usage: rec_bench FILE [least rows of an item] [threads]");
 	s = read_file(argv[1], argc > 2 ? strtoul(argv[2], NULL, 10) : 1);
@@ -235,11 +250,21 @@ main(int argc, char **argv)
 	run("popular", &bmc_popular, &popular, &s, &cases, pool);
 	run("markov", &bmc_seq_rules, &markov, &s, &cases, pool);
 	run("item_knn", &bmc_item_knn, &knn, &s, &cases, pool);
+	run("rp3beta", &bmc_rp3beta, &walk, &s, &cases, pool);
+	run("rp3beta_2", &bmc_rp3beta, &sparse_walk, &s, &cases, pool);
 	run("seq_rules", &bmc_seq_rules, &rules, &s, &cases, pool);
 	run("ease", &bmc_ease, &ease, &s, &cases, pool);
 	run("als", &bmc_als, &als, &s, &cases, pool);
 	run("als_exact", &bmc_als, &als_exact, &s, &cases, pool);
 	run("als_recent", &bmc_als, &als_recent, &s, &cases, pool);
+	run("bpr", &bmc_bpr, &bpr, &s, &cases, pool);
 	bmc_pool_close(pool);
+	if (only)
+	{
+		struct rusage usage;
+
+		getrusage(RUSAGE_SELF, &usage);
+		printf("%s peak %ld MB\n", only, usage.ru_maxrss / 1024);
+	}
 	return 0;
 }

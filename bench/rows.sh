@@ -48,10 +48,12 @@ load_speed() {
 
 # 10 folds of each algorithm that there is in this build
 folds() {
-	local a
+	local a more
 	for a in $(q -c "SELECT name FROM behav_algorithms() WHERE name IN ('logistic', 'gbdt', 'mlp', 'cnn')"); do
+		more=
+		[ "$a" != mlp ] || more=', "dropout": 0.3, "learning_rate": 0.0005, "numbers": {"clip": "quantile"}'
 		q -c "SELECT FROM behav_train('$1_$a', '$a', data => '$1', target => 'y',
-			options => '{\"folds\": 10, \"repeats\": 0}')" >/dev/null || continue
+			options => '{\"folds\": 10, \"repeats\": 0$more}')" >/dev/null || continue
 		q -F ' ' -c "SELECT '$1', '$a', 'behavmine', round((metrics #>> '{cross_validation,auc,mean}')::numeric, 4),
 			round((metrics #>> '{cross_validation,pr_auc,mean}')::numeric, 4), round(seconds::numeric, 1)
 			FROM behav_versions WHERE model = '$1_$a'"

@@ -18,10 +18,10 @@ UPDATE visits SET
 	segment = CASE WHEN pages > 6.6 THEN 'often' WHEN pages > 3.3 THEN 'some' ELSE 'rare' END,
 	total = 3 * pages - 0.5 * age + CASE city WHEN 'Rome' THEN 7 ELSE 0 END + noise(id, 6);
 
--- binary: the default chooses among what is here, the baseline beside
+-- binary: the best setting of one algorithm, the baseline beside
 SELECT model, version, task, algorithm, rows, users, items, metric, value > 0.9 AS good, baseline, deployed, note
 FROM behav_train('buy', data => 'visits', target => 'bought',
-	features => '{age,pages,city,spent}', options => '{"folds": 5}');
+	features => '{age,pages,city,spent}', options => '{"folds": 5, "candidates": ["logistic"]}');
 SELECT task, algorithm, metric, source FROM behav_models WHERE model = 'buy';
 SELECT t.bought = (p.class = 'true') AS right, count(*) > 1000 AS most, bool_and(p.value IS NULL) AS no_value,
 	bool_and(abs((p.probabilities ->> 'true')::float8 - p.probability) < 1e-5) AS of_the_positive
@@ -77,7 +77,7 @@ FROM behavmine.version v JOIN behavmine.model m USING (model_id) WHERE m.name = 
 SELECT value > 0.8 AS good FROM behav_train('groups', 'logistic', data => 'visits', target => 'bought', features => '{age,pages,city}', options => '{"group": "user_id", "calibrate": "platt", "balanced": true, "folds": 4}');
 
 -- versions as of any model: history, weights, deploy, rollback, drop; training again needs no arguments
-SELECT version, deployed FROM behav_train('buy');
+SELECT version, deployed FROM behav_train('buy', 'logistic');
 SELECT behav_rollback('buy') AS version;
 SELECT behav_deploy('buy', 2) AS version;
 SELECT name, shape FROM behav_weights('buy') WHERE name LIKE 'logistic/%' ORDER BY name;

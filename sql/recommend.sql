@@ -26,7 +26,7 @@ SELECT version, deployed FROM behav_train('int', 'seq_rules', options => '{"excl
 -- one model is deployed: no name is needed
 SELECT item_id, rank, reason FROM behav_recommend(1, 3);
 -- a Markov chain knows one thing: the next item
-SELECT version, deployed FROM behav_train('next', 'markov', 'int', '{"exclude": "nothing"}');
+SELECT version, deployed FROM behav_train('next', 'markov', 'int', '{"exclude": "nothing", "repeats": false}');
 SELECT version, deployed FROM behav_train('text', 'seq_rules', options => '{"exclude": "nothing"}');
 SELECT version, deployed FROM behav_train('uuid', 'seq_rules', options => '{"exclude": "nothing"}');
 -- several: which one?
@@ -288,7 +288,7 @@ SELECT item_id FROM behav_recommend(5, 1, 'next');
 -- nothing deployed; a model dropped while it serves; a source dropped; its table dropped
 SELECT version, deployed FROM behav_train('idle', 'popular', 'int', deploy => 'never');
 SELECT * FROM behav_recommend(5, 1, 'idle');
-SELECT version, deployed FROM behav_train('brief', 'markov', 'int', '{"exclude": "nothing"}');
+SELECT version, deployed FROM behav_train('brief', 'markov', 'int', '{"exclude": "nothing", "repeats": false}');
 SELECT item_id FROM behav_recommend(5, 1, 'brief');
 BEGIN;
 DECLARE answers CURSOR FOR SELECT u, r.item_id FROM generate_series(1, 60) u, behav_recommend(u, 1, 'brief', 'nothing') r;

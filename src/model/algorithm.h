@@ -20,13 +20,12 @@ typedef struct BmAlgorithm
 		*core; /* NULL for a blend, whose parts have their own entries, and of rows */
 	const BmPredictor *predictor; /* of task "predict", else NULL */
 	bool classifies, regresses;   /* of a predictor: what its target can be */
-	bool by_name;                 /* not among the candidates where no algorithm is named */
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;
 	bool on_request; /* not among the candidates of a default choice: only when it is named */
-	bool network; /* fitted in epochs with early stopping; wants BLAS */
-	bool staged;  /* no network, but grows in epochs and stops early like one (boosting) */
+	bool network;    /* fitted in epochs with early stopping; wants BLAS */
+	bool staged;     /* no network, but grows in epochs and stops early like one (boosting) */
 	/* Overwrite options that mean "by size" once the data is known (negatives, length). May be NULL. */
 	void (*settle)(void *options, const BmFitSize *size);
 	/* Rough floating-point operations of one fit, for estimates and for leaving out what would take

@@ -75,20 +75,6 @@ item_tensor(const BmModel *model, const BmTensors *tensors, const char *name)
 	return t->data;
 }
 
-/* A model of rows: what else it is made of (the encoder), the room that serves it reads from tensors. */
-static void
-bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
-{
-	const char *wrong;
-
-	model->predictor = algorithm->predictor;
-	model->predictor_bound = palloc0(algorithm->predictor->bound_size);
-	wrong = algorithm->predictor->bind(model->predictor_bound, model->tensors,
-									   psprintf("%s/", algorithm->name));
-	if (wrong)
-		bm_version_damaged(model->version, algorithm->name, "%s", wrong);
-}
-
 /* The lists of segments; an item that does not exist is damage. */
 static void
 bind_segments(BmModel *model, const BmTensors *tensors)
@@ -109,6 +95,20 @@ bind_segments(BmModel *model, const BmTensors *tensors)
 			(uint32_t) model->segment_item[i] >= model->items.n)
 			bm_version_damaged(model->version, "segment_item",
 							   "it names an item that is not there");
+}
+
+/* A model of rows: what else it is made of (the encoder), the room that serves it reads from tensors. */
+static void
+bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
+{
+	const char *wrong;
+
+	model->predictor = algorithm->predictor;
+	model->predictor_bound = palloc0(algorithm->predictor->bound_size);
+	wrong = algorithm->predictor->bind(model->predictor_bound, model->tensors,
+									   psprintf("%s/", algorithm->name));
+	if (wrong)
+		bm_version_damaged(model->version, algorithm->name, "%s", wrong);
 }
 
 static void

@@ -10,5 +10,6 @@
 extern const BmAlgorithm bm_algorithm_logistic;
 extern const BmAlgorithm bm_algorithm_linear;
 extern const BmAlgorithm bm_algorithm_gbdt;
+extern const BmAlgorithm bm_algorithm_mlp, bm_algorithm_cnn, bm_algorithm_transformer;
 
 #endif

@@ -260,12 +260,12 @@ behav_predict_table(PG_FUNCTION_ARGS)
 	params[1] = bm_param_int(v->version);
 	SPI_connect();
 	rows = (int64) bm_write_as_caller(
-		psprintf(
-			"INSERT INTO %s (%s, class, probability, value, model, version) "
-			"SELECT t.%s, p.class, p.probability, p.value, $1, $2 FROM %s t CROSS JOIN LATERAL "
-			"%s.behav_predict($1, t) p",
-			into, quote_identifier(id), quote_identifier(id), bm_relation_name(relation),
-			quote_identifier(schema)),
+		psprintf("INSERT INTO %s (%s, class, probability, value, model, version) "
+				 "SELECT _row.%s, p.class, p.probability, p.value, $1, $2 FROM %s _row CROSS JOIN "
+				 "LATERAL "
+				 "%s.behav_predict($1, _row) p",
+				 into, quote_identifier(id), quote_identifier(id), bm_relation_name(relation),
+				 quote_identifier(schema)),
 		2, params);
 	SPI_finish();
 	values[0] = Int64GetDatum(rows);

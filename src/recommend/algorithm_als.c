@@ -24,6 +24,7 @@ static const BmOptionSpec options[] = {
 	 "Each older event of the history counts by this factor less when answers are made."},
 	{"solver", BM_OPT_ENUM, AT(solver), "auto", 0, 0, "auto|cholesky|cg",
 	 "Exact rows, or three steps of conjugate gradients; auto takes these above 32 factors."},
+	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 static const char *const grid[] = {

@@ -17,6 +17,7 @@ static const BmOptionSpec options[] = {
 	{"top", BM_OPT_INT, AT(top), "200", 0, 1000000, NULL,
 	 "Largest coefficients kept of an item; 0 keeps all."},
 	{"last", BM_OPT_INT, AT(last), "50", 1, 100000, NULL, "Newest events of a history that count."},
+	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 static const char *const grid[] = {

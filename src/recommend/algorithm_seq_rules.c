@@ -21,6 +21,10 @@ static const BmOptionSpec rules_options[] = {
 	{"top", BM_OPT_INT, AT(top), "500", 0, 1000000, NULL,
 	 "Strongest rules kept of an item; 0 keeps all."},
 	{"last", BM_OPT_INT, AT(last), "50", 1, 100000, NULL, "Newest events of a history that count."},
+	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
+	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": "
+	 "\"nothing\"."},
+	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 /* Best settings on Amazon Beauty, ML-1M, LastFM, ML-100K, and their neighbours. */
@@ -33,6 +37,8 @@ static const char *const rules_grid[] = {
 	"{\"alpha\": 0.5, \"beta\": 0, \"gamma\": 0.5, \"steps\": 10}",
 	"{\"alpha\": 1, \"beta\": 0.5, \"gamma\": 0.85, \"steps\": 10}",
 	"{\"alpha\": 1, \"beta\": 0, \"gamma\": 0.85, \"steps\": 50}",
+	"{\"alpha\": 0.5, \"beta\": 0.25, \"gamma\": 0.7, \"steps\": 50, \"repeats\": true}",
+	"{\"alpha\": 0.5, \"beta\": 0, \"gamma\": 0.5, \"steps\": 10, \"repeats\": true}",
 	NULL};
 
 static double
@@ -49,9 +55,14 @@ static const BmOptionSpec markov_options[] = {
 	 "Power of the next item's popularity that a transition is divided by."},
 	{"top", BM_OPT_INT, AT(top), "500", 0, 1000000, NULL,
 	 "Most frequent next items kept of an item; 0 keeps all."},
+	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
+	 "May an item follow itself? Its chance is learned; for next clicks with \"exclude\": "
+	 "\"nothing\"."},
+	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
-static const char *const markov_grid[] = {"{\"beta\": 0}", "{\"beta\": 0.25}", NULL};
+static const char *const markov_grid[] = {"{\"beta\": 0}", "{\"beta\": 0.25}",
+										  "{\"beta\": 0, \"repeats\": true}", NULL};
 
 static void
 markov_settle(void *options, const BmFitSize *size)

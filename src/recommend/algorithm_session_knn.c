@@ -30,6 +30,7 @@ static const BmOptionSpec options[] = {
 	{"repeats", BM_OPT_BOOL, AT(repeats), "false", 0, 0, NULL,
 	 "May the newest item itself be the answer? For next clicks, where the same item often "
 	 "follows."},
+	BM_HALF_LIFE_OPTION(AT(half_life_days)),
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 static const char *const grid[] = {

@@ -7,7 +7,7 @@
 
 #include "train/fit.h"
 
-#define BM_MAX_CANDIDATES 16
+#define BM_MAX_CANDIDATES 32
 
 typedef struct BmChoice
 {

@@ -92,7 +92,7 @@ static BmFitted *
 fit_part(BmTraining *t, const BmAlgorithm *a, void *settings, const BmPart *part,
 		 const BmJudge *judge, int epochs)
 {
-	BmFit input = {.samples = &part->samples};
+	BmFit input = {.samples = &part->samples, .valid = judge ? &t->rows->valid.samples : NULL};
 	BmFitSize size = fit_size(t, &part->samples);
 
 	return bm_fit_input(&t->run, a, settings, &input, &size, judge, epochs);
@@ -157,7 +157,7 @@ wanted(const BmTraining *t, const BmAlgorithm *a, const char *const *names, int 
 	bool classes = t->rows->classes > 0;
 	const char *why;
 
-	if (a->predictor == NULL || (n > 0 ? !listed(a->name, names, n) : a->by_name))
+	if (a->predictor == NULL || (n > 0 ? !listed(a->name, names, n) : a->on_request))
 		return false;
 	if (classes ? !a->classifies : !a->regresses)
 	{

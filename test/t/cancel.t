@@ -69,7 +69,7 @@ is "$(state)" "$was" "save: nothing is left"
 
 # the clock strikes at instants all over a training: reading, indexing, fitting, evaluating, saving
 worst=0 stopped=0
-for when in ease:30 ease:80 ease:150 ease:300 ease:600 ease:900 ease:1200 ease:1500 item_knn:100 item_knn:200 item_knn:400 item_knn:600; do
+for when in ease:30 ease:80 ease:150 ease:300 ease:600 ease:900 ease:1200 ease:1500 item_knn:100 item_knn:200 item_knn:400 item_knn:600 bpr:300 bpr:900 rp3beta:300 next_basket:200; do
 	timeout=${when#*:}
 	started=$(ms)
 	psql -XqAt -c "SET statement_timeout = $timeout" \

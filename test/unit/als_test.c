@@ -134,8 +134,8 @@ test_cholesky(void)
 static void
 test_fit(void)
 {
-	BmAlsOptions o[] = {{D, 3, 0.1, 0.05, 1, 1, BM_ALS_CHOLESKY},
-						{D, 4, 0.5, 0.3, 0, 1, BM_ALS_AUTO}};
+	BmAlsOptions o[] = {{D, 3, 0.1, 0.05, 1, 1, BM_ALS_CHOLESKY, 0},
+						{D, 4, 0.5, 0.3, 0, 1, BM_ALS_AUTO, 0}};
 	static double H[ITEMS][D];
 
 	CASE("the factors are those of dense alternating least squares");
@@ -198,7 +198,7 @@ test_gradients(void)
 	CASE("conjugate gradients come to where the exact solutions come");
 	for (int iterations = 1; iterations <= 25; iterations += 4)
 	{
-		BmAlsOptions o = {D, iterations, 0.1, 0.05, 1, 1, BM_ALS_CG};
+		BmAlsOptions o = {D, iterations, 0.1, 0.05, 1, 1, BM_ALS_CG, 0};
 		Fitted f;
 		double now;
 
@@ -236,7 +236,7 @@ twin_history(double c[ITEMS], size_t speaker[ITEMS], const BmHistory *h, double 
 static void
 test_answers(void)
 {
-	BmAlsOptions o = {D, 5, 0.2, 0.05, 1, 0.8, BM_ALS_CHOLESKY};
+	BmAlsOptions o = {D, 5, 0.2, 0.05, 1, 0.8, BM_ALS_CHOLESKY, 0};
 	Fitted f;
 	static double H[ITEMS][D];
 	static float scores[2][USERS * ITEMS], share[ITEMS * LONGEST];
@@ -308,7 +308,7 @@ test_answers(void)
 static void
 test_long_history(void)
 {
-	BmAlsOptions o = {D, 2, 0.2, 0.05, 1, 0.999, BM_ALS_AUTO};
+	BmAlsOptions o = {D, 2, 0.2, 0.05, 1, 0.999, BM_ALS_AUTO, 0};
 	static uint32_t item[3 * BM_ALS_PANEL];
 	BmHistory longest = {3 * BM_ALS_PANEL, item, NULL, NULL, NULL}, newest, nobody = {0};
 	static float a[ITEMS], b[ITEMS];
@@ -337,20 +337,24 @@ test_long_history(void)
 static void
 test_runs(void)
 {
-	BmAlsOptions exact = {9, 3, 0.1, 0.05, 1, 1, BM_ALS_CHOLESKY},
-				 cg = {33, 3, 0.1, 0.05, 1, 1, BM_ALS_AUTO};
+	BmAlsOptions exact = {9, 3, 0.1, 0.05, 1, 1, BM_ALS_CHOLESKY, 0},
+				 cg = {33, 3, 0.1, 0.05, 1, 1, BM_ALS_AUTO, 0}, plain = exact;
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	check_threads(&bmc_als, &exact, &L);
 	check_threads(&bmc_als, &cg, &L);
 	CASE("a stop ends a fit; a refused allocation is told; neither leaks");
 	check_failures(&bmc_als, &exact, &L);
+	CASE("a half-life weighs events by their age; an event of weight 0 is none at all");
+	exact.half_life_days = 2;
+	check_half_life(&bmc_als, &exact, &plain, 2, &L);
+	check_weight_zero(&bmc_als, &plain, &L);
 }
 
 static void
 test_damage(void)
 {
-	BmAlsOptions o = {D, 2, 0.1, 0.05, 1, 1, BM_ALS_AUTO};
+	BmAlsOptions o = {D, 2, 0.1, 0.05, 1, 1, BM_ALS_AUTO, 0};
 	Fitted f;
 	void *bound = malloc(bmc_als.bound_size);
 	float *config;

@@ -364,8 +364,8 @@ test_again(void)
 int
 main(void)
 {
-	static BmItemKnnOptions k = {10, 0.8, 0, 50, BM_KNN_COSINE};
-	static BmPopularOptions p = {30};
+	static BmItemKnnOptions k = {.shrink = 10, .gamma = 0.8, .last = 50, .weight = BM_KNN_COSINE};
+	static BmPopularOptions p = {.half_life_days = 30};
 
 	make_log(&L, 4);
 	fit_model(&knn, &bmc_item_knn, &k, &L.s, NULL, NULL, 0);

@@ -11,9 +11,9 @@ static bool purchase[256] = {false, true};
 static void
 fit_all(void)
 {
-	static BmSeqRulesOptions r = {0.5, 0, 0.7, 5, 0, 50};
-	static BmItemKnnOptions k = {10, 0.8, 0, 50, BM_KNN_COSINE};
-	static BmPopularOptions p = {30};
+	static BmSeqRulesOptions r = {0.5, 0, 0.7, 5, 0, 50, 0, false};
+	static BmItemKnnOptions k = {10, 0.8, 0, 50, BM_KNN_COSINE, 0};
+	static BmPopularOptions p = {30, {0}};
 
 	fit_model(&rules, &bmc_seq_rules, &r, &L.s, NULL, NULL, 0);
 	fit_model(&knn, &bmc_item_knn, &k, &L.s, NULL, NULL, 0);

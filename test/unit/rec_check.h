@@ -48,7 +48,8 @@ make_log(Log *l, uint64_t seed)
 		l->use[u] = (uint32_t) (m > 2 ? m - 2 : m);
 	}
 	l->weight[0] = 1.0f, l->weight[1] = 2.5f, l->weight[2] = 0.0f;
-	l->s = (BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use};
+	l->s =
+		(BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use, NULL};
 }
 
 typedef struct Fitted
@@ -102,6 +103,133 @@ history(const BmSequences *s, size_t u)
 {
 	return (BmHistory){s->start[u + 1] - s->start[u], s->item + s->start[u], s->time + s->start[u],
 					   s->event ? s->event + s->start[u] : NULL, s->event_weight};
+}
+
+/*
+ * A fit to events with a half-life against one to the same events whose weights were written down by the
+ * formula: the same bits. options has half_life_days = days, plain has 0.
+ */
+static inline void
+check_half_life(const BmRecommender *r, const void *options, const void *plain, double days,
+				const Log *l)
+{
+	static float weight[USERS * LONGEST];
+	BmSequences s = l->s;
+	int64_t last = INT64_MIN;
+	Fitted a, b;
+
+	for (size_t u = 0; u < USERS; u++)
+		for (size_t e = l->start[u]; e < l->start[u] + bmc_sequence_length(&l->s, u); e++)
+			last = l->time[e] > last ? l->time[e] : last;
+	for (size_t e = 0; e < l->start[USERS]; e++)
+		weight[e] =
+			(float) exp2(-((double) (last - l->time[e]) / 86400e6) / days) * l->weight[l->event[e]];
+	s.weight = weight;
+	CHECK_INT(fit_model(&a, r, options, &l->s, NULL, NULL, 0), BM_OK);
+	CHECK_INT(fit_model(&b, r, plain, &s, NULL, NULL, 0), BM_OK);
+	for (int t = 0; t < a.tensors.n; t++)
+	{
+		const float *x = a.tensors.t[t].data, *y = b.tensors.t[t].data;
+
+		CHECK_INT(bmc_tensor_count(&a.tensors.t[t]), bmc_tensor_count(&b.tensors.t[t]));
+		for (size_t i = 0; i < bmc_tensor_count(&a.tensors.t[t]); i++)
+			if (a.tensors.t[t].dtype == BM_I32)
+				CHECK_INT(((const int32_t *) x)[i], ((const int32_t *) y)[i]);
+			else
+				CHECK_NEAR(x[i], y[i], 1e-5 * (fabs(y[i]) + 1e-6));
+	}
+	free_model(&a);
+	free_model(&b);
+}
+
+/*
+ * An event of weight 0 is as if it had not happened: a fit without such events has the same tensors, and an
+ * answer to a history without them the same scores.
+ */
+static inline void
+check_weight_zero(const BmRecommender *r, const void *options, const Log *l)
+{
+	static Log without;
+	static float x[ITEMS], y[ITEMS];
+	void *scratch;
+	Fitted a, b;
+	size_t n = 0;
+
+	memset(&without, 0, sizeof(without));
+	memcpy(without.weight, l->weight, sizeof(l->weight));
+	for (size_t u = 0; u < USERS; u++)
+	{
+		for (size_t e = l->start[u]; e < l->start[u + 1]; e++)
+			if (l->weight[l->event[e]] > 0)
+			{
+				without.use[u] += e < l->start[u] + bmc_sequence_length(&l->s, u);
+				without.item[n] = l->item[e];
+				without.time[n] = l->time[e];
+				without.event[n++] = l->event[e];
+			}
+		without.start[u + 1] = n;
+	}
+	without.s = l->s;
+	without.s.start = without.start, without.s.item = without.item, without.s.time = without.time;
+	without.s.event = without.event, without.s.use = without.use;
+	CHECK(n < l->start[USERS]);
+	CHECK_INT(fit_model(&a, r, options, &l->s, NULL, NULL, 0), BM_OK);
+	CHECK_INT(fit_model(&b, r, options, &without.s, NULL, NULL, 0), BM_OK);
+	for (int t = 0; t < a.tensors.n; t++)
+		CHECK(bmc_tensor_count(&a.tensors.t[t]) == bmc_tensor_count(&b.tensors.t[t]) &&
+			  memcmp(a.tensors.t[t].data, b.tensors.t[t].data,
+					 4 * bmc_tensor_count(&a.tensors.t[t])) == 0);
+	scratch = aligned_alloc(64, (r->score_bytes(a.bound, 1) + 127) / 64 * 64);
+	for (size_t u = 0; u < USERS; u++)
+	{
+		BmHistory h = history(&l->s, u), g = history(&without.s, u);
+
+		if (g.n == 0 || l->event[l->start[u + 1] - 1] == 2)
+			continue; /* an age against another newest event is another age */
+		r->score(x, a.bound, &h, 1, scratch, false);
+		r->score(y, b.bound, &g, 1, scratch, false);
+		for (int i = 0; i < ITEMS; i++) /* sums in another order, perhaps */
+			CHECK_NEAR(x[i], y[i], 1e-5 * (1e-3 + fabs(y[i])));
+	}
+	free(scratch);
+	free_model(&a);
+	free_model(&b);
+}
+
+/*
+ * bind refuses every other shape, and -1 or NaN at every place, but for the values of the tensors whose names
+ * hold a word of any (NULL ends).
+ */
+static inline void
+check_damage(const BmRecommender *r, const void *options, const Log *l, const char *const *any)
+{
+	void *bound = malloc(r->bound_size);
+	Fitted f;
+
+	fit_model(&f, r, options, &l->s, NULL, NULL, 0);
+	for (int t = 0; t < f.tensors.n; t++)
+	{
+		BmTensor *tensor = &f.tensors.t[t];
+		int32_t *at = (int32_t *) tensor->data;
+		bool free_values = false;
+
+		tensor->shape[0]--;
+		CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
+		tensor->shape[0]++;
+		for (int i = 0; any[i]; i++)
+			free_values |= strstr(tensor->name, any[i]) != NULL;
+		for (size_t i = 0; i < bmc_tensor_count(tensor) && !free_values; i++)
+		{
+			int32_t was = at[i];
+
+			at[i] = -1; /* as a float: NaN */
+			CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
+			at[i] = was;
+		}
+	}
+	CHECK(r->bind(bound, &f.tensors, "m/", ITEMS) == NULL);
+	free_model(&f);
+	free(bound);
 }
 
 /* ---- what every fit promises ---- */

@@ -74,14 +74,17 @@ twin_sessions(double gap_minutes)
 	nsessions = 0;
 	for (size_t u = 0; u < USERS; u++)
 	{
-		size_t first = L.start[u], last = first + bmc_sequence_length(&L.s, u), from = first;
+		size_t at[LONGEST + 1], n = 0, from = 0;
 
-		for (size_t e = first; e < last; e++)
-			if (e + 1 == last ||
-				(gap_minutes > 0 && (double) (L.time[e + 1] - L.time[e]) > gap_minutes * 60e6))
+		for (size_t e = L.start[u]; e < L.start[u] + bmc_sequence_length(&L.s, u); e++)
+			if (L.weight[L.event[e]] > 0)
+				at[n++] = e;
+		for (size_t k = 0; k < n; k++)
+			if (k + 1 == n || (gap_minutes > 0 &&
+							   (double) (L.time[at[k + 1]] - L.time[at[k]]) > gap_minutes * 60e6))
 			{
-				twin_close(&session[nsessions], from, e + 1);
-				from = e + 1;
+				twin_close(&session[nsessions], at[from], at[k] + 1);
+				from = k + 1;
 			}
 	}
 	qsort(session, (size_t) nsessions, sizeof(Session), newer);
@@ -133,6 +136,34 @@ sessions_with(int item, int before)
 	return n;
 }
 
+/* Of an item coming again right after itself in a session, single-item sessions among them. */
+static double
+chance(int item, double gap_minutes)
+{
+	double same[ITEMS + 1] = {0}, all[ITEMS + 1] = {0}; /* the last: of all items */
+
+	for (size_t u = 0; u < USERS; u++)
+	{
+		int before = -1;
+		int64_t at = 0;
+
+		for (size_t e = L.start[u]; e < L.start[u] + bmc_sequence_length(&L.s, u); e++)
+		{
+			if (L.weight[L.event[e]] <= 0)
+				continue;
+			if (before >= 0 && !(gap_minutes > 0 && (double) (L.time[e] - at) > gap_minutes * 60e6))
+			{
+				all[before]++, all[ITEMS]++;
+				same[before] += before == (int) L.item[e];
+				same[ITEMS] += before == (int) L.item[e];
+			}
+			before = (int) L.item[e];
+			at = L.time[e];
+		}
+	}
+	return (same[item] + 5 * same[ITEMS] / all[ITEMS]) / (all[item] + 5);
+}
+
 /* Scores (ITEMS) and shares (ITEMS, h->n) of one history. */
 static void
 twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions *o)
@@ -159,6 +190,10 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 										floor((double) session[s].time / 60e6)) /
 								  (o->l2_days * 1440)) /
 							  sqrt((double) v.n * session[s].n);
+			if (o->half_life_days > 0)
+				part[s][i] *= exp2((floor((double) session[s].time / 60e6) -
+									floor((double) session[0].time / 60e6)) /
+								   (o->half_life_days * 1440));
 			sim[s] += part[s][i];
 		}
 	}
@@ -188,8 +223,18 @@ twin(double *score, double *share, const BmHistory *h, const BmSessionKnnOptions
 				share[(size_t) j * LONGEST + v.event[i]] += part[best][i] * f;
 		}
 	}
-	if (v.n > 0 && !o->repeats)
-		score[v.item[0]] = 0;
+	if (v.n > 0)
+	{
+		int a = v.item[0];
+		double others = 0;
+
+		for (int i = 0; i < ITEMS; i++)
+			others += i == a ? 0 : score[i];
+		score[a] =
+			o->repeats ? chance(a, o->gap_minutes) / (1 - chance(a, o->gap_minutes)) * others : 0;
+		memset(share + (size_t) a * LONGEST, 0, LONGEST * sizeof(double));
+		share[(size_t) a * LONGEST + v.event[0]] = score[a] > 0;
+	}
 }
 
 static void
@@ -235,11 +280,13 @@ test_formulas(void)
 {
 	/* many neighbours, so that no tie decides */
 	BmSessionKnnOptions o[] = {
-		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false},
-		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5, false},
-		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5, true},
-		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, false},
-		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, true},
+		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 10},
+		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, true, 20},
+		{1000, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0},
+		{1000, 100000, 5, 0, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0},
+		{1000, 100000, 20, 30, BM_SESSION_STAN, 0, 3, 2.5, true, 0},
+		{1000, 100000, 7, 0, BM_SESSION_STAN, 2, 3, 1.5, false, 0},
+		{1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, true, 0},
 	};
 
 	CASE("scores and shares are the formulas: gaps, places, ages, short memories of items");
@@ -250,7 +297,7 @@ test_formulas(void)
 static void
 test_index(void)
 {
-	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {1000, 4, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0};
 	Fitted f;
 	const BmSessionBound *b;
 
@@ -273,7 +320,7 @@ test_index(void)
 static void
 test_few_neighbours(void)
 {
-	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {1, 100000, 20, 30, BM_SESSION_LINEAR, 0, 40, 2.5, false, 0};
 	BmHistory nobody = {0};
 	static float scores[ITEMS];
 	void *scratch;
@@ -293,45 +340,24 @@ test_few_neighbours(void)
 static void
 test_runs(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false, 0};
 
 	CASE("the same bits with 1, 2 and 3 threads; the estimate of memory holds");
 	check_threads(&bmc_session_knn, &o, &L);
 	CASE("a stop ends a fit; a refused allocation is told; neither leaks");
 	check_failures(&bmc_session_knn, &o, &L);
+	CASE("an event of weight 0 is none at all");
+	check_weight_zero(&bmc_session_knn, &o, &L);
 }
 
 static void
 test_damage(void)
 {
-	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false};
-	void *bound = malloc(bmc_session_knn.bound_size);
-	Fitted f;
+	BmSessionKnnOptions o = {100, 100, 20, 30, BM_SESSION_STAN, 0, 40, 2.5, false, 0};
+	static const char *const any[] = {"minute", "idf", "repeat", NULL};
 
 	CASE("bind refuses every damaged index, shape and setting");
-	fit_model(&f, &bmc_session_knn, &o, &L.s, NULL, NULL, 0);
-	for (int t = 0; t < f.tensors.n; t++)
-	{
-		BmTensor *tensor = &f.tensors.t[t];
-		int32_t *at = (int32_t *) tensor->data;
-
-		tensor->shape[0]--;
-		CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
-		tensor->shape[0]++;
-		if (strcmp(tensor->name, "m/minute") == 0 || strcmp(tensor->name, "m/idf") == 0)
-			continue; /* any value will do */
-		for (size_t i = 0; i < bmc_tensor_count(tensor); i++)
-		{
-			int32_t was = at[i];
-
-			at[i] = -1; /* as a float: NaN */
-			CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) != NULL);
-			at[i] = was;
-		}
-	}
-	CHECK(f.r->bind(bound, &f.tensors, "m/", ITEMS) == NULL);
-	free_model(&f);
-	free(bound);
+	check_damage(&bmc_session_knn, &o, &L, any);
 }
 
 int

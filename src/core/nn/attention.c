@@ -1,9 +1,9 @@
 /*
  * attention.c
- *		Causal multi-head attention (Vaswani et al. 2017) on packed ragged sequences.
+ *		Multi-head attention (Vaswani et al. 2017) on packed ragged sequences.
  *
- * Queries go in blocks of BLOCK rows against the keys up to the block's end, so only the lower
- * triangle costs anything. The backward pass makes the probabilities again from the rows' kept
+ * Queries go in blocks of BLOCK rows, causally against the keys up to the block's end, so only the
+ * lower triangle costs anything. The backward pass makes the probabilities again from the rows' kept
  * log-sums instead of storing them (Dao et al. 2022).
  */
 #include <math.h>
@@ -20,14 +20,21 @@ bmc_attention_scratch(size_t L)
 	return 2 * BLOCK * (L + 16);
 }
 
-/* Turn scores (rows, cols) of queries first.. into exp(score - max); sums and log-sums by row. */
+/* Keys that query i of a block of rows may see, of cols; causally the block's last sees all of them. */
+static inline size_t
+visible(size_t i, size_t rows, size_t cols, bool causal)
+{
+	return causal ? cols - rows + i + 1 : cols;
+}
+
+/* Turn scores (rows, cols) into exp(score - max); sums and log-sums by row. */
 static void
-causal_softmax(float *score, float *inverse, float *lse, size_t lse_stride, size_t first,
-			   size_t rows, size_t cols)
+masked_softmax(float *score, float *inverse, float *lse, size_t lse_stride, size_t rows,
+			   size_t cols, bool causal)
 {
 	for (size_t i = 0; i < rows; i++, score += cols)
 	{
-		size_t n = first + i + 1; /* keys that this query may see */
+		size_t n = visible(i, rows, cols, causal);
 		float top = bmc_max(score, n);
 		float sum = bmc_exp_sum(score, score, top, n);
 
@@ -38,9 +45,9 @@ causal_softmax(float *score, float *inverse, float *lse, size_t lse_stride, size
 	}
 }
 
-void
-bmc_attention_forward(float *o, float *lse, const float *qkv, const BmRagged *r, size_t D, size_t H,
-					  float *scratch, BmGemm gemm)
+static void
+attend(float *o, float *lse, const float *qkv, const BmRagged *r, size_t D, size_t H, bool causal,
+	   float *scratch, BmGemm gemm)
 {
 	size_t dh = D / H, W = 3 * D;
 	float scale = 1.0f / sqrtf((float) dh), inverse[BLOCK];
@@ -52,14 +59,14 @@ bmc_attention_forward(float *o, float *lse, const float *qkv, const BmRagged *r,
 		for (size_t h = 0; h < H; h++)
 			for (size_t i = 0; i < n; i += BLOCK)
 			{
-				size_t rows = n - i < BLOCK ? n - i : BLOCK, cols = i + rows;
+				size_t rows = n - i < BLOCK ? n - i : BLOCK, cols = causal ? i + rows : n;
 				const float *q = qkv + (base + i) * W + h * dh;
 				const float *k = qkv + base * W + D + h * dh;
 				float *out = o + (base + i) * D + h * dh;
 
 				gemm(false, true, rows, cols, dh, scale, q, W, k, W, 0.0f, scratch, cols);
-				causal_softmax(scratch, inverse, lse ? lse + (base + i) * H + h : NULL, H, i, rows,
-							   cols);
+				masked_softmax(scratch, inverse, lse ? lse + (base + i) * H + h : NULL, H, rows,
+							   cols, causal);
 				gemm(false, false, rows, dh, cols, 1.0f, scratch, cols, k + D, W, 0.0f, out, D);
 				for (size_t j = 0; j < rows; j++)
 					bmc_scale(out + j * D, inverse[j], dh);
@@ -67,18 +74,32 @@ bmc_attention_forward(float *o, float *lse, const float *qkv, const BmRagged *r,
 	}
 }
 
+void
+bmc_attention_forward(float *o, float *lse, const float *qkv, const BmRagged *r, size_t D, size_t H,
+					  float *scratch, BmGemm gemm)
+{
+	attend(o, lse, qkv, r, D, H, true, scratch, gemm);
+}
+
+void
+bmc_attention_full_forward(float *o, float *lse, const float *qkv, const BmRagged *r, size_t D,
+						   size_t H, float *scratch, BmGemm gemm)
+{
+	attend(o, lse, qkv, r, D, H, false, scratch, gemm);
+}
+
 /*
  * p (rows, cols) holds scaled scores, dp (rows, cols) the gradient by probability. p becomes the
  * probabilities, dp the gradient by score:  ds = p * (dp - <dout, o>) * scale.
  */
 BM_CLONES static void
-causal_backward(float *p, float *dp, const float *dout, const float *o, const float *lse,
-				size_t lse_stride, size_t first, size_t rows, size_t cols, size_t D, size_t dh,
+masked_backward(float *p, float *dp, const float *dout, const float *o, const float *lse,
+				size_t lse_stride, bool causal, size_t rows, size_t cols, size_t D, size_t dh,
 				float scale)
 {
 	for (size_t i = 0; i < rows; i++, p += cols, dp += cols)
 	{
-		size_t n = first + i + 1;
+		size_t n = visible(i, rows, cols, causal);
 		float delta = bmc_lanes_dot(dout + i * D, o + i * D, dh);
 
 		bmc_exp_sum(p, p, lse[i * lse_stride], n);
@@ -89,10 +110,9 @@ causal_backward(float *p, float *dp, const float *dout, const float *o, const fl
 	}
 }
 
-void
-bmc_attention_backward(float *dqkv, const float *dout, const float *qkv, const float *o,
-					   const float *lse, const BmRagged *r, size_t D, size_t H, float *scratch,
-					   BmGemm gemm)
+static void
+attend_back(float *dqkv, const float *dout, const float *qkv, const float *o, const float *lse,
+			const BmRagged *r, size_t D, size_t H, bool causal, float *scratch, BmGemm gemm)
 {
 	size_t dh = D / H, W = 3 * D;
 	float scale = 1.0f / sqrtf((float) dh);
@@ -105,7 +125,7 @@ bmc_attention_backward(float *dqkv, const float *dout, const float *qkv, const f
 		for (size_t h = 0; h < H; h++)
 			for (size_t i = 0; i < n; i += BLOCK)
 			{
-				size_t rows = n - i < BLOCK ? n - i : BLOCK, cols = i + rows;
+				size_t rows = n - i < BLOCK ? n - i : BLOCK, cols = causal ? i + rows : n;
 				size_t at = base + i, head = h * dh;
 				const float *q = qkv + at * W + head, *k = qkv + base * W + D + head;
 				const float *go = dout + at * D + head;
@@ -114,13 +134,29 @@ bmc_attention_backward(float *dqkv, const float *dout, const float *qkv, const f
 
 				gemm(false, true, rows, cols, dh, scale, q, W, k, W, 0.0f, p, cols);
 				gemm(false, true, rows, cols, dh, 1.0f, go, D, k + D, W, 0.0f, dp, cols);
-				causal_backward(p, dp, go, o + at * D + head, lse + at * H + h, H, i, rows, cols, D,
-								dh, scale);
+				masked_backward(p, dp, go, o + at * D + head, lse + at * H + h, H, causal, rows,
+								cols, D, dh, scale);
 				gemm(false, false, rows, dh, cols, 1.0f, dp, cols, k, W, 0.0f, dq, W);
 				gemm(true, false, cols, dh, rows, 1.0f, dp, cols, q, W, 1.0f, dk, W);
 				gemm(true, false, cols, dh, rows, 1.0f, p, cols, go, D, 1.0f, dk + D, W);
 			}
 	}
+}
+
+void
+bmc_attention_backward(float *dqkv, const float *dout, const float *qkv, const float *o,
+					   const float *lse, const BmRagged *r, size_t D, size_t H, float *scratch,
+					   BmGemm gemm)
+{
+	attend_back(dqkv, dout, qkv, o, lse, r, D, H, true, scratch, gemm);
+}
+
+void
+bmc_attention_full_backward(float *dqkv, const float *dout, const float *qkv, const float *o,
+							const float *lse, const BmRagged *r, size_t D, size_t H, float *scratch,
+							BmGemm gemm)
+{
+	attend_back(dqkv, dout, qkv, o, lse, r, D, H, false, scratch, gemm);
 }
 
 BM_CLONES void

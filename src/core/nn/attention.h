@@ -21,6 +21,12 @@ extern void bmc_attention_forward(float *o, float *lse, const float *qkv, const 
 extern void bmc_attention_backward(float *dqkv, const float *dout, const float *qkv, const float *o,
 								   const float *lse, const BmRagged *r, size_t D, size_t H,
 								   float *scratch, BmGemm gemm);
+/* The same, but every token sees its whole sequence. */
+extern void bmc_attention_full_forward(float *o, float *lse, const float *qkv, const BmRagged *r,
+									   size_t D, size_t H, float *scratch, BmGemm gemm);
+extern void bmc_attention_full_backward(float *dqkv, const float *dout, const float *qkv,
+										const float *o, const float *lse, const BmRagged *r,
+										size_t D, size_t H, float *scratch, BmGemm gemm);
 /*
  * The newest token of every sequence only: o (S,D) from q (S,D) and the keys and values of all
  * tokens, kv (T,2D). Scratch: as above.

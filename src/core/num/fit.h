@@ -43,7 +43,13 @@ typedef struct BmFit
 {
 	const BmSequences *data;  /* of a recommender (recommender.h), else NULL */
 	const BmSamples *samples; /* of a predictor (predictor.h), else NULL */
-	const void *options;      /* the algorithm's option struct */
+	/*
+	 * Of a predictor: samples that it may measure itself on between steps, every so many batches, for
+	 * a learning rate that falls on a plateau. May be NULL: its training loss serves. It never learns
+	 * from them.
+	 */
+	const BmSamples *valid;
+	const void *options; /* the algorithm's option struct */
 	uint64_t seed;
 	BmPool *pool; /* may be NULL */
 	BmMem *mem;

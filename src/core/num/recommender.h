@@ -25,6 +25,8 @@ struct BmSequences
 	const float *event_weight; /* (256) weight of a behaviour, >= 0; NULL: all 1 */
 	/* A user's first use[u] events are training data, the later ones are hidden; NULL: all. */
 	const uint32_t *use; /* (nusers) */
+	/* (start[nusers]) weight of every event, in the place of its behaviour's; NULL: that (decay.h). */
+	const float *weight;
 };
 
 /* Number of u's events that a fit may look at. */
@@ -36,9 +38,12 @@ bmc_sequence_length(const BmSequences *s, size_t u)
 	return s->use && s->use[u] < n ? s->use[u] : n;
 }
 
+/* What event e says: 0 nothing, as if it had not happened. */
 static inline float
 bmc_event_weight(const BmSequences *s, size_t e)
 {
+	if (s->weight)
+		return s->weight[e];
 	return s->event && s->event_weight ? s->event_weight[s->event[e]] : 1.0f;
 }
 
@@ -51,6 +56,12 @@ typedef struct BmHistory
 	const uint8_t *event;      /* (n) or NULL */
 	const float *event_weight; /* (256) or NULL */
 } BmHistory;
+
+static inline float
+bmc_history_weight(const BmHistory *h, size_t e)
+{
+	return h->event && h->event_weight ? h->event_weight[h->event[e]] : 1.0f;
+}
 
 typedef struct BmRecommender
 {

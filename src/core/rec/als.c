@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/num/blas.h"
+#include "core/num/decay.h"
 #include "core/num/rng.h"
 #include "core/num/vec.h"
 #include "core/rec/als.h"
@@ -70,7 +71,7 @@ als_fit_bytes(const BmFitSize *size, const void *options)
 
 	return bmc_add(
 		bmc_add(bmc_mul(rows, D * 4), bmc_mul(gram_parts(most) + 1, D * D * 4)),
-		bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 8)),
+		bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 12)),
 				bmc_add(bmc_mul((size_t) size->threads, scratch_size(D)), bmc_mul(rows, 8))));
 }
 
@@ -109,6 +110,7 @@ als_begin(BmFit *fit)
 	size_t most = U > N ? U : N, threads = (size_t) bmc_pool_threads(fit->pool);
 	AlsState *s = fit->state = bmc_alloc0(fit->mem, 1, sizeof(*s));
 	BmRng rng = bmc_rng(fit->seed, 0x615);
+	BmSequences decayed;
 	BmStatus status;
 
 	if (s == NULL)
@@ -124,7 +126,10 @@ als_begin(BmFit *fit)
 	s->scratch = bmc_alloc(fit->mem, threads, s->scratch_bytes);
 	if (!s->W || !s->H || !s->gram || !s->parts || !s->scratch)
 		return BM_ENOMEM;
-	status = bmc_interactions(&s->X, fit->data, fit->mem);
+	status = bmc_decay_begin(&decayed, fit->data, o->half_life_days, fit->mem, fit->stop);
+	if (status == BM_OK)
+		status = bmc_interactions(&s->X, &decayed, fit->mem);
+	bmc_decay_end(&decayed, fit->data, fit->mem);
 	if (status == BM_OK)
 		status = bmc_sparse_transpose(&s->Xt, &s->X, fit->mem);
 	if (status != BM_OK)

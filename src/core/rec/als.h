@@ -30,6 +30,7 @@ typedef struct BmAlsOptions
 	double activity;       /* nu: 0 = the same for all, 1 = in proportion to the events */
 	double gamma;          /* a history's older events count by this factor less, at answers only */
 	int solver;            /* BmAlsSolver */
+	double half_life_days; /* of an event's weight; 0: no decay */
 } BmAlsOptions;
 
 extern const BmRecommender bmc_als;

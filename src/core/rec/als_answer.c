@@ -87,12 +87,6 @@ bmc_als_score_bytes(const void *bound, size_t B)
 	return fold_bytes(bound, B);
 }
 
-static float
-event_weight(const BmHistory *h, size_t e)
-{
-	return h->event && h->event_weight ? h->event_weight[h->event[e]] : 1.0f;
-}
-
 /* mark (N, zeroed) gets the weight of each item of the history; returns how many items. */
 static size_t
 mark_items(float *mark, const BmAlsBound *b, const BmHistory *h)
@@ -102,7 +96,7 @@ mark_items(float *mark, const BmAlsBound *b, const BmHistory *h)
 
 	for (size_t e = h->n; e-- > 0 && decay > 0.0f;)
 	{
-		float w = event_weight(h, e);
+		float w = bmc_history_weight(h, e);
 
 		if (!(w > 0.0f))
 			continue;
@@ -202,7 +196,7 @@ bmc_als_explain(float *share, const void *bound, const BmHistory *h, const uint3
 			float *c = &f.mark[h->item[e]];
 			float term = *c * bmc_dot(f.x, b->item + (size_t) h->item[e] * b->D, b->D);
 
-			if (*c <= 0.0f || !(event_weight(h, e) > 0.0f))
+			if (*c <= 0.0f || !(bmc_history_weight(h, e) > 0.0f))
 				continue;
 			*c = -*c;
 			share[e] = term > 0.0f ? term : 0.0f;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/num/blas.h"
+#include "core/num/decay.h"
 #include "core/rec/count_models.h"
 #include "core/rec/neighbours.h"
 
@@ -19,6 +20,7 @@
 typedef struct EaseState
 {
 	BmRows rows;
+	BmSequences data;
 	BmSparse X, Xt;
 	float *G; /* (N,N) Gram matrix, then its inverse */
 	bool inverted;
@@ -31,7 +33,7 @@ ease_fit_bytes(const BmFitSize *size, const void *options)
 	size_t n = size->nitems;
 
 	return bmc_add(bmc_add(bmc_mul(bmc_mul(n, n), 4), bmc_spd_inverse_bytes(n)),
-				   bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 8)),
+				   bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 12)),
 						   bmc_rows_bytes(n, o->top, (double) n, size->threads)));
 }
 
@@ -43,6 +45,7 @@ ease_end(BmFit *fit)
 	if (s)
 	{
 		bmc_rows_end(&s->rows, fit->mem);
+		bmc_decay_end(&s->data, fit->data, fit->mem);
 		bmc_sparse_free(&s->X, fit->mem);
 		bmc_sparse_free(&s->Xt, fit->mem);
 		bmc_free(fit->mem, s->G);
@@ -61,7 +64,9 @@ ease_begin(BmFit *fit)
 
 	if (s == NULL || (s->G = bmc_alloc0(fit->mem, bmc_mul(n, n), sizeof(float))) == NULL)
 		return BM_ENOMEM;
-	status = bmc_interactions(&s->X, fit->data, fit->mem);
+	status = bmc_decay_begin(&s->data, fit->data, o->half_life_days, fit->mem, fit->stop);
+	if (status == BM_OK)
+		status = bmc_interactions(&s->X, &s->data, fit->mem);
 	if (status == BM_OK)
 		status = bmc_sparse_transpose(&s->Xt, &s->X, fit->mem);
 	if (status != BM_OK)
@@ -143,7 +148,7 @@ ease_step(BmFit *fit)
 
 	if (!s->inverted)
 		return invert(s, fit);
-	status = bmc_rows_step(&s->rows, ease_row, s, fit);
+	status = bmc_rows_step(&s->rows, ease_row, s, &s->data, fit);
 	if (status == BM_OK)
 		fit->epoch = 1;
 	return status;

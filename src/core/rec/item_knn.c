@@ -7,47 +7,16 @@
 #include <string.h>
 
 #include "core/rec/count_models.h"
-#include "core/rec/neighbours.h"
+#include "core/rec/product.h"
 
 /* Robertson and Walker 1994; the values that collaborative filtering commonly uses */
 #define BM25_K1 1.2
 #define BM25_B 0.75
 
-typedef struct KnnState
-{
-	BmRows rows;
-	BmSparse X;  /* (users, items) weighted as options say */
-	BmSparse Xt; /* (items, users) */
-	float *norm; /* (N) Euclidean norm of an item's column */
-	float shrink;
-} KnnState;
-
 static size_t
 knn_fit_bytes(const BmFitSize *size, const void *options)
 {
-	const BmItemKnnOptions *o = options;
-	double per_user = (double) size->nnz / ((double) size->nusers + 1.0);
-	double mean_row = (double) size->nnz * per_user / ((double) size->nitems + 1.0);
-
-	return bmc_add(bmc_add(bmc_mul(size->nnz, 16), bmc_mul(size->nevents, 8)),
-				   bmc_add(bmc_mul(bmc_add(size->nusers, size->nitems), 24),
-						   bmc_rows_bytes(size->nitems, o->top, mean_row * 4.0, size->threads)));
-}
-
-static void
-knn_end(BmFit *fit)
-{
-	KnnState *s = fit->state;
-
-	if (s)
-	{
-		bmc_rows_end(&s->rows, fit->mem);
-		bmc_sparse_free(&s->X, fit->mem);
-		bmc_sparse_free(&s->Xt, fit->mem);
-		bmc_free(fit->mem, s->norm);
-		bmc_free(fit->mem, s);
-	}
-	fit->state = NULL;
+	return bmc_product_bytes(size, ((const BmItemKnnOptions *) options)->top);
 }
 
 /*
@@ -78,86 +47,49 @@ weigh(BmSparse *X, int scheme, const float *users_of)
 	}
 }
 
-/* Give X explicit values when it has none. */
-static BmStatus
-explicit_values(BmSparse *X, BmMem *mem)
-{
-	size_t n = X->start[X->rows];
-
-	if (X->value)
-		return BM_OK;
-	X->value = bmc_alloc(mem, n, sizeof(float));
-	if (X->value == NULL)
-		return BM_ENOMEM;
-	for (size_t e = 0; e < n; e++)
-		X->value[e] = 1.0f;
-	return BM_OK;
-}
-
+/* scale becomes the Euclidean norm of an item's column. */
 static BmStatus
 knn_begin(BmFit *fit)
 {
 	const BmItemKnnOptions *o = fit->options;
 	size_t nitems = fit->data->nitems;
-	KnnState *s = fit->state = bmc_alloc0(fit->mem, 1, sizeof(*s));
-	BmStatus status;
+	BmStatus status = bmc_product_begin(fit, o->half_life_days, o->weight != BM_KNN_COSINE);
+	BmProduct *p = fit->state;
 
-	if (s == NULL || (s->norm = bmc_alloc0(fit->mem, nitems, sizeof(float))) == NULL)
-		return BM_ENOMEM;
-	s->shrink = (float) o->shrink;
-	status = bmc_interactions(&s->X, fit->data, fit->mem);
-	if (status == BM_OK)
-		status = explicit_values(&s->X, fit->mem);
 	if (status != BM_OK)
 		return status;
-	for (size_t e = 0; e < s->X.start[s->X.rows]; e++)
-		s->norm[s->X.col[e]] += 1.0f; /* counts for now */
-	weigh(&s->X, o->weight, s->norm);
-	status = bmc_sparse_transpose(&s->Xt, &s->X, fit->mem);
+	p->shrink = (float) o->shrink;
+	for (size_t e = 0; e < p->X.start[p->X.rows]; e++)
+		p->scale[p->X.col[e]] += 1.0f; /* counts for now */
+	if (o->weight != BM_KNN_COSINE)
+		weigh(&p->X, o->weight, p->scale);
+	status = bmc_sparse_transpose(&p->Xt, &p->X, fit->mem);
 	if (status != BM_OK)
 		return status;
 	for (size_t i = 0; i < nitems; i++)
 	{
 		double sum = 0.0;
 
-		for (size_t e = s->Xt.start[i]; e < s->Xt.start[i + 1]; e++)
-			sum += (double) s->Xt.value[e] * (double) s->Xt.value[e];
-		s->norm[i] = (float) sqrt(sum);
+		for (size_t e = p->Xt.start[i]; e < p->Xt.start[i + 1]; e++)
+			sum += p->Xt.value ? (double) p->Xt.value[e] * (double) p->Xt.value[e] : 1.0;
+		p->scale[i] = (float) sqrt(sum);
 	}
-	fit->epochs = 1;
-	fit->loss = NAN;
-	return bmc_rows_begin(&s->rows, nitems, o->top, o->gamma, o->last, true, fit);
+	return bmc_rows_begin(&p->rows, nitems, o->top, o->gamma, o->last, true, fit);
 }
 
 /* Row a: sum over a's users of their other items, over the norms. */
 static size_t
 knn_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uint32_t *touched)
 {
-	const KnnState *s = model;
-	size_t n = 0;
+	const BmProduct *p = model;
+	size_t n = bmc_product_row(dense, touched, p, a);
 
-	for (size_t o = s->Xt.start[a]; o < s->Xt.start[a + 1]; o++)
-	{
-		uint32_t u = s->Xt.col[o];
-		float w = s->Xt.value[o];
-
-		for (size_t e = s->X.start[u]; e < s->X.start[u + 1]; e++)
-		{
-			uint32_t b = s->X.col[e];
-
-			if (b == a)
-				continue;
-			if (dense[b] == 0.0f)
-				touched[n++] = b;
-			dense[b] += w * s->X.value[e];
-		}
-	}
 	for (size_t i = 0; i < n; i++)
 	{
 		uint32_t b = touched[i];
 
 		col[i] = b;
-		value[i] = dense[b] / (s->norm[a] * s->norm[b] + s->shrink);
+		value[i] = dense[b] / (p->scale[a] * p->scale[b] + p->shrink);
 		dense[b] = 0.0f;
 	}
 	return n;
@@ -166,18 +98,7 @@ knn_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uint
 static BmStatus
 knn_step(BmFit *fit)
 {
-	KnnState *s = fit->state;
-	BmStatus status = bmc_rows_step(&s->rows, knn_row, s, fit);
-
-	if (status == BM_OK)
-		fit->epoch = 1;
-	return status;
-}
-
-static BmStatus
-knn_tensors(BmFit *fit, const char *prefix, BmTensors *out)
-{
-	return bmc_rows_tensors(&((KnnState *) fit->state)->rows, prefix, out);
+	return bmc_product_step(fit, knn_row);
 }
 
 const BmRecommender bmc_item_knn = {
@@ -187,8 +108,8 @@ const BmRecommender bmc_item_knn = {
 	.fit_bytes = knn_fit_bytes,
 	.fit_begin = knn_begin,
 	.fit_step = knn_step,
-	.fit_tensors = knn_tensors,
-	.fit_end = knn_end,
+	.fit_tensors = bmc_product_tensors,
+	.fit_end = bmc_product_end,
 	.bind = bmc_neighbours_bind,
 	.score_bytes = bmc_neighbours_score_bytes,
 	.score = bmc_neighbours_score,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/num/topk.h"
+#include "core/rec/index_check.h"
 #include "core/rec/neighbours.h"
 
 #define BLOCK_ROWS 1024
@@ -85,10 +86,16 @@ bmc_rows_end(BmRows *rows, BmMem *mem)
 	memset(rows, 0, sizeof(*rows));
 }
 
-/* Ascending by column, values along: rows are short, and mostly in order already. */
+/* Ascending by column, values along: rows are short, or in order already. */
 static void
 sort_by_column(uint32_t *col, float *value, size_t n)
 {
+	size_t ordered = 1;
+
+	while (ordered < n && col[ordered - 1] < col[ordered])
+		ordered++;
+	if (ordered >= n)
+		return;
 	for (size_t gap = n / 2; gap > 0; gap /= 2)
 		for (size_t i = gap; i < n; i++)
 		{
@@ -167,7 +174,7 @@ make_room(BmRows *r, size_t more, BmMem *mem)
 }
 
 /*
- * Events of each item, scaled so that the most popular one gets a tenth of the smallest positive
+ * The weight of each item's events, scaled so that the most popular one gets a tenth of the smallest positive
  * value: a Markov chain that has seen nothing backs off to popularity, and evidence always wins.
  */
 static void
@@ -180,7 +187,7 @@ fill_prior(BmRows *r, const BmSequences *d)
 			least = r->value[e];
 	for (size_t u = 0; u < d->nusers; u++)
 		for (size_t e = d->start[u]; e < d->start[u] + bmc_sequence_length(d, u); e++)
-			r->prior[d->item[e]] += 1.0f;
+			r->prior[d->item[e]] += bmc_event_weight(d, e);
 	for (size_t i = 0; i < r->nitems; i++)
 		most = r->prior[i] > most ? r->prior[i] : most;
 	for (size_t i = 0; i < r->nitems && most > 0.0f; i++)
@@ -188,7 +195,7 @@ fill_prior(BmRows *r, const BmSequences *d)
 }
 
 BmStatus
-bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
+bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, const BmSequences *data, BmFit *fit)
 {
 	RowJob job = {rows, fill, model, rows->next};
 	size_t left = rows->nitems - rows->next, n = left < BLOCK_ROWS ? left : BLOCK_ROWS, more = 0;
@@ -214,7 +221,7 @@ bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit)
 	fit->done = rows->next;
 	if (rows->next < rows->nitems)
 		return BM_MORE;
-	fill_prior(rows, fit->data);
+	fill_prior(rows, data);
 	return BM_OK;
 }
 
@@ -239,7 +246,7 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 {
 	size_t n = data->start[data->nusers];
 	uint32_t *at = bmc_alloc(mem, data->nitems, sizeof(uint32_t)); /* the user's entry of an item */
-	bool weighted = data->event && data->event_weight;
+	bool weighted = data->weight || (data->event && data->event_weight);
 
 	*X = (BmSparse){data->nusers, data->nitems, NULL, NULL, NULL};
 	X->start = bmc_alloc0(mem, data->nusers + 1, sizeof(size_t));
@@ -261,7 +268,7 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 			uint32_t i = data->item[e];
 			float w = bmc_event_weight(data, e);
 
-			if (w <= 0.0f)
+			if (w < BM_LEAST_WEIGHT)
 				continue;
 			if (at[i] == BM_NONE)
 			{
@@ -280,6 +287,19 @@ bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem)
 	}
 	bmc_free(mem, at);
 	return BM_OK;
+}
+
+size_t
+bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems)
+{
+	size_t n = 0;
+
+	for (size_t b = 0; b < nitems; b++)
+	{
+		touched[n] = (uint32_t) b;
+		n += dense[b] != 0.0f;
+	}
+	return n;
 }
 
 /* ---- answers ---- */
@@ -307,14 +327,10 @@ bmc_neighbours_bind(void *bound, const BmTensors *t, const char *prefix, size_t 
 	b->col = col->data;
 	b->value = value->data;
 	b->prior = prior->data;
-	if (value->shape[0] != nnz || b->start[0] != 0 || (size_t) b->start[nitems] != nnz)
+	if (value->shape[0] != nnz || !bmc_starts_rise(b->start, nitems, nnz))
 		return "tensors \"start\", \"col\" and \"value\" do not belong together";
-	for (size_t i = 0; i < nitems; i++)
-		if (b->start[i + 1] < b->start[i])
-			return "tensor \"start\" does not rise";
-	for (size_t e = 0; e < nnz; e++)
-		if (b->col[e] < 0 || (size_t) b->col[e] >= nitems)
-			return "tensor \"col\" names an item that does not exist";
+	if (!bmc_all_below(b->col, nnz, nitems))
+		return "tensor \"col\" names an item that does not exist";
 	c = config->data;
 	if (!(c[0] >= 0.0f && c[0] <= 1.0f) || !(c[1] >= 1.0f && c[1] <= 1e9f))
 		return "tensor \"config\" is out of range";
@@ -354,20 +370,23 @@ bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_
 	(void) fast_blas;
 	for (size_t i = 0; i < B; i++, scores += b->nitems)
 	{
-		size_t n = h[i].n < b->last ? h[i].n : b->last;
+		size_t left = b->last;
 		float w = 1.0f;
 
 		memcpy(scores, b->prior, b->nitems * sizeof(float));
 		if (b->once)
 			memset(seen, 0, (b->nitems / 64 + 1) * sizeof(uint64_t));
-		for (size_t k = 0; k < n && w > MIN_WEIGHT; k++, w *= b->gamma)
+		for (size_t k = h[i].n; k-- > 0 && left > 0 && w > MIN_WEIGHT;)
 		{
-			uint32_t a = h[i].item[h[i].n - 1 - k];
+			uint32_t a = h[i].item[k];
 
-			if (b->once && met(seen, a))
+			if (!(bmc_history_weight(&h[i], k) > 0.0f))
 				continue;
-			for (int32_t e = b->start[a]; e < b->start[a + 1]; e++)
-				scores[b->col[e]] += w * b->value[e];
+			if (!b->once || !met(seen, a))
+				for (int32_t e = b->start[a]; e < b->start[a + 1]; e++)
+					scores[b->col[e]] += w * b->value[e];
+			left--;
+			w *= b->gamma;
 		}
 	}
 }
@@ -376,41 +395,33 @@ bmc_neighbours_score(float *scores, const void *bound, const BmHistory *h, size_
 static float
 entry(const BmNeighbours *b, uint32_t a, uint32_t item)
 {
-	int32_t lo = b->start[a], hi = b->start[a + 1];
+	size_t at = bmc_find_index(b->col, b->start[a], b->start[a + 1], item);
 
-	while (lo < hi)
-	{
-		int32_t mid = lo + (hi - lo) / 2;
-
-		if ((uint32_t) b->col[mid] < item)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->start[a + 1] && (uint32_t) b->col[lo] == item ? b->value[lo] : 0.0f;
+	return at != SIZE_MAX ? b->value[at] : 0.0f;
 }
 
 /* Exact: the event's own term of the sum; negative terms explain nothing and count as 0. */
 static void
 explain_one(float *share, const BmNeighbours *b, const BmHistory *h, uint32_t item, uint64_t *seen)
 {
-	size_t n = h->n < b->last ? h->n : b->last;
+	size_t left = b->last;
 	double total = 0.0;
 	float w = 1.0f;
 
 	memset(share, 0, h->n * sizeof(float));
 	if (b->once)
 		memset(seen, 0, (b->nitems / 64 + 1) * sizeof(uint64_t));
-	for (size_t k = 0; k < n && w > MIN_WEIGHT; k++, w *= b->gamma)
+	for (size_t k = h->n; k-- > 0 && left > 0 && w > MIN_WEIGHT;)
 	{
-		size_t at = h->n - 1 - k;
-		float term;
-
-		if (b->once && met(seen, h->item[at]))
+		if (!(bmc_history_weight(h, k) > 0.0f))
 			continue;
-		term = w * entry(b, h->item[at], item);
-		share[at] = term > 0.0f ? term : 0.0f;
-		total += (double) share[at];
+		if (!b->once || !met(seen, h->item[k]))
+		{
+			share[k] = fmaxf(w * entry(b, h->item[k], item), 0.0f);
+			total += (double) share[k];
+		}
+		left--;
+		w *= b->gamma;
 	}
 	for (size_t i = 0; i < h->n && total > 0.0; i++)
 		share[i] = (float) ((double) share[i] / total);

@@ -9,7 +9,7 @@
 #include "core/num/recommender.h"
 #include "core/num/sparse.h"
 
-/* Leaves value[i] for col[i], i < n, of one row; columns in any order, the row itself left out. */
+/* Leaves value[i] for col[i], i < n, of one row; columns in any order, each once. */
 typedef size_t (*BmRowFill)(void *model, uint32_t row, float *value, uint32_t *col,
 							float *dense /* (N) all 0, and left so */, uint32_t *touched /* (N) */);
 
@@ -35,14 +35,31 @@ typedef struct BmRows
 /* top 0 = all. Config is what scoring needs. */
 extern BmStatus bmc_rows_begin(BmRows *rows, size_t nitems, int top, double gamma, int last,
 							   bool once, BmFit *fit);
-/* Build the next block of rows. BM_MORE, or BM_OK after the last. */
-extern BmStatus bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, BmFit *fit);
+/* Build the next block of rows. BM_MORE, or BM_OK after the last. data: what the prior counts. */
+extern BmStatus bmc_rows_step(BmRows *rows, BmRowFill fill, void *model, const BmSequences *data,
+							  BmFit *fit);
 extern BmStatus bmc_rows_tensors(const BmRows *rows, const char *prefix, BmTensors *out);
 extern void bmc_rows_end(BmRows *rows, BmMem *mem);
 extern size_t bmc_rows_bytes(size_t nitems, int top, double mean_row, int threads);
 
-/* Distinct items of each user (rows), weighted by the largest event weight; value NULL: all 1. */
+/*
+ * Distinct items of each user (rows), weighted by the largest event weight; value NULL: all 1. Weights
+ * below BM_LEAST_WEIGHT count as 0: products of two stay above zero in float32.
+ */
+#define BM_LEAST_WEIGHT 1e-13f
 extern BmStatus bmc_interactions(BmSparse *X, const BmSequences *data, BmMem *mem);
+/*
+ * What a row's sums touch. A row with at least bmc_row_is_dense's additions is summed without notes and
+ * its columns are found afterwards, by bmc_row_columns: touched gets the columns of dense (N) that are
+ * not 0, ascending; returns how many.
+ */
+static inline bool
+bmc_row_is_dense(size_t additions, size_t nitems)
+{
+	return additions > nitems / 8; /* a look at a cell costs about an eighth of a noted addition */
+}
+
+extern size_t bmc_row_columns(uint32_t *touched, const float *dense, size_t nitems);
 
 /* ---- answers ---- */
 typedef struct BmNeighbours

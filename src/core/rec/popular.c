@@ -1,14 +1,13 @@
 /*
  * popular.c
  *		Popularity with exponential decay: the answer for users without a history, and the least that
- *		any model has to beat.
+ *		any model has to beat. With several half-lives at once: what is trending.
  */
 #include <math.h>
 #include <string.h>
 
+#include "core/num/decay.h"
 #include "core/rec/count_models.h"
-
-#define DAY_US 86400e6
 
 typedef struct PopularState
 {
@@ -24,7 +23,7 @@ typedef struct PopularBound
 static size_t
 popular_fit_bytes(const BmFitSize *size, const void *options)
 {
-	return bmc_add(bmc_mul(size->nitems, 12), 4096);
+	return bmc_add(bmc_mul(size->nitems, 12), bmc_add(bmc_mul(size->nevents, 4), 4096));
 }
 
 static BmStatus
@@ -40,55 +39,68 @@ popular_begin(BmFit *fit)
 	return BM_OK;
 }
 
-/* Newest time that the fit may look at. */
-static int64_t
-newest(const BmSequences *d)
+/* sum (N) of the decayed weights of the items' events. */
+static BmStatus
+add_events(double *sum, BmFit *fit, double half_life_days)
 {
-	int64_t last = INT64_MIN;
+	BmSequences d;
+	BmStatus status = bmc_decay_begin(&d, fit->data, half_life_days, fit->mem, fit->stop);
 
-	for (size_t u = 0; u < d->nusers; u++)
+	memset(sum, 0, fit->data->nitems * sizeof(double));
+	for (size_t u = 0; u < d.nusers && status == BM_OK; u++)
 	{
-		size_t n = bmc_sequence_length(d, u);
+		size_t end = d.start[u] + bmc_sequence_length(&d, u);
 
-		if (n > 0 && d->time[d->start[u] + n - 1] > last)
-			last = d->time[d->start[u] + n - 1];
+		for (size_t e = d.start[u]; e < end; e++)
+			sum[d.item[e]] += (double) bmc_event_weight(&d, e);
+		if (u % 8192 == 0 && bmc_stop(fit->stop))
+			status = BM_ESTOP;
 	}
-	return last;
+	bmc_decay_end(&d, fit->data, fit->mem);
+	return status;
+}
+
+/* score += weight * the shares of sum. */
+static void
+add_shares(float *score, const double *sum, size_t n, double weight)
+{
+	double total = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+		total += sum[i];
+	for (size_t i = 0; i < n && total > 0.0; i++)
+		score[i] += (float) (weight * sum[i] / total);
 }
 
 static BmStatus
 popular_step(BmFit *fit)
 {
+	static const double trend_days[BM_TRENDS] = {1.0 / 24.0, 1.0, 7.0};
 	const BmPopularOptions *o = fit->options;
-	const BmSequences *d = fit->data;
+	size_t n = fit->data->nitems;
 	PopularState *s = fit->state;
-	double *sum = bmc_alloc0(fit->mem, d->nitems, sizeof(double));
-	double last = (double) newest(d), half_life = o->half_life_days * DAY_US;
+	double *sum = bmc_alloc(fit->mem, n, sizeof(double)), trends = 0.0;
+	BmStatus status = sum ? BM_OK : BM_ENOMEM;
 
-	if (sum == NULL)
-		return BM_ENOMEM;
-	for (size_t u = 0; u < d->nusers; u++)
+	for (int t = 0; t < BM_TRENDS; t++)
+		trends += o->trend[t];
+	if (status == BM_OK && !(trends > 0.0))
 	{
-		size_t end = d->start[u] + bmc_sequence_length(d, u);
-
-		for (size_t e = d->start[u]; e < end; e++)
-		{
-			double decay = half_life > 0.0 ? exp2(-(last - (double) d->time[e]) / half_life) : 1.0;
-
-			sum[d->item[e]] += decay * (double) bmc_event_weight(d, e);
-		}
-		if (u % 8192 == 0 && bmc_stop(fit->stop))
-		{
-			bmc_free(fit->mem, sum);
-			return BM_ESTOP;
-		}
+		status = add_events(sum, fit, o->half_life_days);
+		for (size_t i = 0; i < n && status == BM_OK; i++)
+			s->score[i] = (float) sum[i];
 	}
-	for (size_t i = 0; i < d->nitems; i++)
-		s->score[i] = (float) sum[i];
+	for (int t = 0; t < BM_TRENDS && status == BM_OK; t++)
+		if (o->trend[t] > 0.0)
+		{
+			status = add_events(sum, fit, trend_days[t]);
+			add_shares(s->score, sum, n, o->trend[t] / trends);
+		}
 	bmc_free(fit->mem, sum);
-	fit->epoch = 1;
+	if (status == BM_OK)
+		fit->epoch = 1;
 	fit->done = fit->total;
-	return BM_OK;
+	return status;
 }
 
 static BmStatus

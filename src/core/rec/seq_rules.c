@@ -9,19 +9,22 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/num/decay.h"
 #include "core/rec/count_models.h"
 #include "core/rec/neighbours.h"
 
 typedef struct RulesState
 {
 	BmRows rows;
-	const BmSequences *data;
-	int steps;
-	size_t *start; /* (N+1) into at, end */
-	size_t *at;    /* event position of each occurrence */
-	size_t *end;   /* where its user's training events end */
-	float *left;   /* (N) c^-alpha, 0 for an item without events */
-	float *right;  /* (N) c^-beta */
+	BmSequences data;
+	size_t steps;
+	float *nearness; /* (steps+1) 1 / distance */
+	float repeat;    /* what an item's following itself is given in advance; < 0: it cannot be */
+	size_t *start;   /* (N+1) into at, end */
+	size_t *at;      /* event position of each occurrence */
+	size_t *end;     /* where its user's training events end */
+	float *left;     /* (N) c^-alpha, 0 for an item without events */
+	float *right;    /* (N) c^-beta */
 } RulesState;
 
 static size_t
@@ -30,7 +33,7 @@ rules_fit_bytes(const BmFitSize *size, const void *options)
 	const BmSeqRulesOptions *o = options;
 	double mean_row = (double) size->nevents * o->steps / ((double) size->nitems + 1.0);
 
-	return bmc_add(bmc_add(bmc_mul(size->nevents, 16), bmc_mul(size->nitems, 16)),
+	return bmc_add(bmc_add(bmc_mul(size->nevents, 20), bmc_mul(size->nitems, 16)),
 				   bmc_rows_bytes(size->nitems, o->top, mean_row, size->threads));
 }
 
@@ -42,9 +45,11 @@ rules_end(BmFit *fit)
 	if (s)
 	{
 		bmc_rows_end(&s->rows, fit->mem);
+		bmc_decay_end(&s->data, fit->data, fit->mem);
 		bmc_free(fit->mem, s->start);
 		bmc_free(fit->mem, s->at);
 		bmc_free(fit->mem, s->end);
+		bmc_free(fit->mem, s->nearness);
 		bmc_free(fit->mem, s->left);
 		bmc_free(fit->mem, s->right);
 		bmc_free(fit->mem, s);
@@ -52,18 +57,18 @@ rules_end(BmFit *fit)
 	fit->state = NULL;
 }
 
-/* Counting sort of the training events by item, in event order within an item. */
+/* Counting sort of the training events of some weight by item, in event order within an item. */
 static void
 index_occurrences(RulesState *s)
 {
-	const BmSequences *d = s->data;
+	const BmSequences *d = &s->data;
 
 	for (size_t u = 0; u < d->nusers; u++)
 	{
 		size_t end = d->start[u] + bmc_sequence_length(d, u);
 
 		for (size_t e = d->start[u]; e < end; e++)
-			s->start[d->item[e] + 1]++;
+			s->start[d->item[e] + 1] += bmc_event_weight(d, e) >= BM_LEAST_WEIGHT;
 	}
 	for (size_t i = 0; i < d->nitems; i++)
 		s->start[i + 1] += s->start[i];
@@ -73,14 +78,43 @@ index_occurrences(RulesState *s)
 
 		for (size_t e = d->start[u]; e < end; e++)
 		{
-			size_t slot = s->start[d->item[e]]++; /* start[i] runs to start[i+1] meanwhile */
+			size_t slot;
 
+			if (!(bmc_event_weight(d, e) >= BM_LEAST_WEIGHT))
+				continue;
+			slot = s->start[d->item[e]]++; /* start[i] runs to start[i+1] meanwhile */
 			s->at[slot] = e;
 			s->end[slot] = end;
 		}
 	}
 	memmove(s->start + 1, s->start, d->nitems * sizeof(size_t));
 	s->start[0] = 0;
+}
+
+/* The share of repeats among neighbours in the sequences, by the weight of the later event. */
+static double
+repeat_share(const BmSequences *d)
+{
+	double repeats = 0.0, all = 0.0;
+
+	for (size_t u = 0; u < d->nusers; u++)
+	{
+		uint32_t before = BM_NONE;
+
+		for (size_t e = d->start[u]; e < d->start[u] + bmc_sequence_length(d, u); e++)
+		{
+			float w = bmc_event_weight(d, e);
+
+			if (!(w >= BM_LEAST_WEIGHT))
+				continue;
+			if (before != BM_NONE)
+				all += (double) w;
+			if (before == d->item[e])
+				repeats += (double) w;
+			before = d->item[e];
+		}
+	}
+	return all > 0.0 ? repeats / all : 0.0;
 }
 
 static BmStatus
@@ -90,18 +124,25 @@ rules_begin(BmFit *fit)
 	const BmSequences *d = fit->data;
 	size_t n = d->start[d->nusers];
 	RulesState *s = fit->state = bmc_alloc0(fit->mem, 1, sizeof(*s));
+	BmStatus status;
 
 	if (s == NULL)
 		return BM_ENOMEM;
-	s->data = d;
-	s->steps = o->steps;
+	status = bmc_decay_begin(&s->data, d, o->half_life_days, fit->mem, fit->stop);
+	if (status != BM_OK)
+		return status;
+	s->repeat = o->repeats ? (float) (BM_REPEAT_PRIOR * repeat_share(&s->data)) : -1.0f;
+	s->steps = (size_t) o->steps;
+	s->nearness = bmc_alloc(fit->mem, s->steps + 1, sizeof(float));
 	s->start = bmc_alloc0(fit->mem, d->nitems + 1, sizeof(size_t));
 	s->at = bmc_alloc(fit->mem, n, sizeof(size_t));
 	s->end = bmc_alloc(fit->mem, n, sizeof(size_t));
 	s->left = bmc_alloc(fit->mem, d->nitems, sizeof(float));
 	s->right = bmc_alloc(fit->mem, d->nitems, sizeof(float));
-	if (!s->start || !s->at || !s->end || !s->left || !s->right)
+	if (!s->start || !s->at || !s->end || !s->left || !s->right || !s->nearness)
 		return BM_ENOMEM;
+	for (size_t k = 0; k <= s->steps; k++)
+		s->nearness[k] = 1.0f / (float) (k > 0 ? k : 1);
 	index_occurrences(s);
 	for (size_t i = 0; i < d->nitems; i++)
 	{
@@ -115,38 +156,55 @@ rules_begin(BmFit *fit)
 	return bmc_rows_begin(&s->rows, d->nitems, o->top, o->gamma, o->last, false, fit);
 }
 
+/* dense += the followers of one occurrence; noted: those met for the first time go to touched. */
+static inline __attribute__((always_inline)) size_t
+add_followers(float *dense, uint32_t *touched, size_t n, const RulesState *s, size_t o, bool noted)
+{
+	const BmSequences *d = &s->data;
+	bool plain = d->weight == NULL && d->event == NULL;
+
+	for (size_t q = s->at[o] + 1, step = 1; q < s->end[o] && step <= s->steps; q++)
+	{
+		uint32_t b = d->item[q];
+		float w = plain ? 1.0f : bmc_event_weight(d, q);
+
+		if (!(w >= BM_LEAST_WEIGHT))
+			continue;
+		if (noted && dense[b] == 0.0f)
+			touched[n++] = b;
+		dense[b] += w * s->nearness[step++]; /* steps are over events of some weight */
+	}
+	return n;
+}
+
 /* Row a: followers of every occurrence of a, each weighted by 1 / distance. */
 static size_t
 rules_row(void *model, uint32_t a, float *value, uint32_t *col, float *dense, uint32_t *touched)
 {
 	const RulesState *s = model;
-	const BmSequences *d = s->data;
-	size_t n = 0, kept = 0;
+	size_t n = 0, kept = 0, N = s->data.nitems, occurrences = s->start[a + 1] - s->start[a];
+	bool dense_row = bmc_row_is_dense(occurrences * s->steps, N);
 
 	for (size_t o = s->start[a]; o < s->start[a + 1]; o++)
+		if (dense_row)
+			add_followers(dense, touched, n, s, o, false);
+		else
+			n = add_followers(dense, touched, n, s, o, true);
+	if (dense_row)
+		n = bmc_row_columns(touched, dense, N);
+	if (s->repeat > 0.0f && occurrences > 0)
 	{
-		size_t p = s->at[o], end = s->end[o];
-
-		if (end - p > (size_t) s->steps + 1)
-			end = p + (size_t) s->steps + 1;
-		for (size_t q = p + 1; q < end; q++)
-		{
-			uint32_t b = d->item[q];
-			float w = bmc_event_weight(d, q);
-
-			if (b == a || w <= 0.0f)
-				continue;
-			if (dense[b] == 0.0f)
-				touched[n++] = b;
-			dense[b] += w / (float) (q - p);
-		}
+		if (dense[a] == 0.0f)
+			touched[n++] = a;
+		dense[a] += s->repeat;
 	}
 	for (size_t i = 0; i < n; i++)
 	{
 		uint32_t b = touched[i];
 
 		col[kept] = b;
-		value[kept++] = dense[b] * s->left[a] * s->right[b];
+		value[kept] = dense[b] * s->left[a] * s->right[b];
+		kept += b != a || s->repeat >= 0.0f;
 		dense[b] = 0.0f;
 	}
 	return kept;
@@ -156,7 +214,7 @@ static BmStatus
 rules_step(BmFit *fit)
 {
 	RulesState *s = fit->state;
-	BmStatus status = bmc_rows_step(&s->rows, rules_row, s, fit);
+	BmStatus status = bmc_rows_step(&s->rows, rules_row, s, &s->data, fit);
 
 	if (status == BM_OK)
 		fit->epoch = 1;

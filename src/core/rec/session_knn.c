@@ -6,15 +6,18 @@
 #include <string.h>
 
 #include "core/num/sort.h"
+#include "core/rec/count_models.h"
 #include "core/rec/session_knn.h"
 
 #define MINUTE INT64_C(60000000)
+#define MOST_REPEAT 0.99 /* chance of a repeat: the odds stay finite */
 
 typedef struct SessionState
 {
 	size_t S, E;
 	int32_t *start, *item, *minute, *index_start, *index;
 	float *idf;
+	float *repeat; /* (N) odds of the same item coming again */
 	float config[BM_SESSION_CONFIG];
 } SessionState;
 
@@ -28,8 +31,8 @@ typedef struct Cuts
 static size_t
 session_fit_bytes(const BmFitSize *size, const void *options)
 {
-	/* per event: cuts, keys, order, item, index, minute, start; per item: index, stamps, idf */
-	return bmc_add(bmc_mul(size->nevents, 60), bmc_mul(size->nitems, 24));
+	/* per event: cuts, keys, order, item, index, minute, start; per item: index, stamps, idf, repeats */
+	return bmc_add(bmc_mul(size->nevents, 60), bmc_mul(size->nitems, 36));
 }
 
 static void
@@ -45,6 +48,7 @@ session_end(BmFit *fit)
 		bmc_free(fit->mem, s->index_start);
 		bmc_free(fit->mem, s->index);
 		bmc_free(fit->mem, s->idf);
+		bmc_free(fit->mem, s->repeat);
 		bmc_free(fit->mem, s);
 	}
 	fit->state = NULL;
@@ -61,7 +65,8 @@ session_begin(BmFit *fit)
 		return BM_ENOMEM;
 	s->index_start = bmc_alloc0(fit->mem, bmc_add(N, 1), sizeof(int32_t));
 	s->idf = bmc_alloc0(fit->mem, N, sizeof(float));
-	if (!s->index_start || !s->idf)
+	s->repeat = bmc_alloc0(fit->mem, N, sizeof(float));
+	if (!s->index_start || !s->idf || !s->repeat)
 		return BM_ENOMEM;
 	s->config[0] = (float) o->neighbours;
 	s->config[1] = (float) o->last;
@@ -70,13 +75,14 @@ session_begin(BmFit *fit)
 	s->config[4] = (float) (o->l2_days * 1440.0);
 	s->config[5] = (float) o->l3;
 	s->config[6] = o->repeats ? 1.0f : 0.0f;
+	s->config[7] = (float) (o->half_life_days * 1440.0);
 	fit->epochs = 1;
 	fit->total = 1;
 	fit->loss = NAN;
 	return BM_OK;
 }
 
-/* Cut every user's training events at pauses longer than the gap. */
+/* Cut every user's training events of some weight at pauses longer than the gap. */
 static BmStatus
 cut(Cuts *c, const BmSequences *d, double gap_minutes, BmMem *mem)
 {
@@ -90,13 +96,16 @@ cut(Cuts *c, const BmSequences *d, double gap_minutes, BmMem *mem)
 		return BM_ENOMEM;
 	for (size_t u = 0; u < d->nusers; u++)
 	{
-		size_t first = d->start[u], last = first + bmc_sequence_length(d, u);
+		size_t first = d->start[u], last = first + bmc_sequence_length(d, u), before = last;
 
 		for (size_t e = first; e < last; e++)
 		{
-			if (e == first || d->time[e] - d->time[e - 1] > gap)
+			if (!(bmc_event_weight(d, e) > 0.0f))
+				continue;
+			if (before == last || d->time[e] - d->time[before] > gap)
 				c->from[c->n++] = e;
 			c->to[c->n - 1] = e + 1;
+			before = e;
 		}
 	}
 	return BM_OK;
@@ -183,6 +192,45 @@ index_items(SessionState *s, size_t N, size_t most, uint32_t *at, BmFit *fit)
 	return BM_OK;
 }
 
+/*
+ * Odds that an item comes again right after itself. Each session's events of some weight; same, all (N) are
+ * scratch, zeroed.
+ */
+static void
+count_repeats(SessionState *s, const Cuts *c, const BmSequences *d, uint32_t *same, uint32_t *all)
+{
+	double repeats = 0.0, followed = 0.0, share;
+
+	for (size_t i = 0; i < c->n; i++)
+	{
+		uint32_t before = BM_NONE;
+
+		for (size_t e = c->from[i]; e < c->to[i]; e++)
+		{
+			if (!(bmc_event_weight(d, e) > 0.0f))
+				continue;
+			if (before != BM_NONE)
+				all[before]++;
+			if (before == d->item[e])
+				same[before]++;
+			before = d->item[e];
+		}
+	}
+	for (size_t i = 0; i < d->nitems; i++)
+	{
+		repeats += same[i];
+		followed += all[i];
+	}
+	share = followed > 0.0 ? repeats / followed : 0.0;
+	for (size_t i = 0; i < d->nitems; i++)
+	{
+		double p = (same[i] + BM_REPEAT_PRIOR * share) / (all[i] + BM_REPEAT_PRIOR);
+
+		s->repeat[i] =
+			(float) (p < MOST_REPEAT ? p / (1.0 - p) : MOST_REPEAT / (1.0 - MOST_REPEAT));
+	}
+}
+
 /* Order of the sessions by the time of their last event, then by user. */
 static BmStatus
 by_time(uint32_t *order, const Cuts *c, const BmSequences *d, BmMem *mem)
@@ -229,16 +277,20 @@ session_step(BmFit *fit)
 	const BmSessionKnnOptions *o = fit->options;
 	const BmSequences *d = fit->data;
 	uint32_t *stamp = bmc_alloc0(fit->mem, d->nitems, sizeof(uint32_t)), *order = NULL;
+	uint32_t *count = bmc_alloc0(fit->mem, bmc_mul(2, d->nitems), sizeof(uint32_t));
 	Cuts c = {0};
 	BmStatus status = d->start[d->nusers] >= INT32_MAX ? BM_ELIMIT : BM_ENOMEM;
 
-	if (stamp && status != BM_ELIMIT)
+	if (stamp && count && status != BM_ELIMIT)
 		status = cut(&c, d, o->gap_minutes, fit->mem);
 	if (status == BM_OK && (order = bmc_alloc(fit->mem, c.n, sizeof(uint32_t))) == NULL)
 		status = BM_ENOMEM;
 	if (status == BM_OK)
 		status = bmc_stop(fit->stop) ? BM_ESTOP : build(fit->state, &c, order, stamp, fit);
+	if (status == BM_OK)
+		count_repeats(fit->state, &c, d, count, count + d->nitems);
 	bmc_free(fit->mem, stamp);
+	bmc_free(fit->mem, count);
 	bmc_free(fit->mem, order);
 	bmc_free(fit->mem, c.from);
 	bmc_free(fit->mem, c.to);
@@ -260,6 +312,7 @@ session_tensors(BmFit *fit, const char *prefix, BmTensors *out)
 	ok &= bmc_tensors_add(out, prefix, "index_start", BM_I32, s->index_start, 1, &N1);
 	ok &= bmc_tensors_add(out, prefix, "index", BM_I32, s->index, 1, &indexed);
 	ok &= bmc_tensors_add(out, prefix, "idf", BM_F32, s->idf, 1, &N);
+	ok &= bmc_tensors_add(out, prefix, "repeat", BM_F32, s->repeat, 1, &N);
 	ok &= bmc_tensors_add(out, prefix, "config", BM_F32, s->config, 1, &config);
 	return ok ? BM_OK : BM_ELIMIT;
 }

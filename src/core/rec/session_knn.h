@@ -15,8 +15,13 @@
  *          score(j) = sum over the k nearest n with j of sim(n) exp(-|pos_n(j) - pos_n(i)| / l3),
  *          i = the newest shared item
  *
- * The newest item, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
- * clicks of YooChoose are the same item again).
+ * With a half-life sim(n) is also halved for each one that n is older than the newest session. A behaviour's
+ * weight counts only as some or none.
+ *
+ * The newest item a, which the visitor looks at, gets no score unless repeats are wanted (26 % of the next
+ * clicks of YooChoose are the same item again). Then it gets p / (1 - p) times the sum of the others' scores,
+ * p its learned chance of coming again: (n_aa + BM_REPEAT_PRIOR r) / (n_a + BM_REPEAT_PRIOR), n_a the events of
+ * sessions that follow it, n_aa those of the same item, r the share of repeats over all items.
  */
 #ifndef BM_SESSION_KNN_H
 #define BM_SESSION_KNN_H
@@ -40,12 +45,13 @@ typedef struct BmSessionKnnOptions
 	double l2_days;
 	double l3;    /* items */
 	bool repeats; /* the newest item may be the answer */
+	double half_life_days;
 } BmSessionKnnOptions;
 
 extern const BmRecommender bmc_session_knn;
 
-/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3, repeats. */
-#define BM_SESSION_CONFIG 7
+/* Floats of tensor "config": neighbours, last, weight, l1, l2 in minutes, l3, repeats, half-life in minutes. */
+#define BM_SESSION_CONFIG 8
 
 /* What answers read. Sessions are numbered newest first. */
 typedef struct BmSessionBound
@@ -55,10 +61,12 @@ typedef struct BmSessionBound
 	const int32_t *minute;       /* (S) of the last event, from the epoch of the times */
 	const int32_t *index_start, *index; /* (N+1), sessions of an item, newest first */
 	const float *idf;                   /* (N) ln(sessions / sessions with the item) */
+	const float *repeat;                /* (N) p / (1 - p) */
 	size_t neighbours, last;
 	BmSessionWeight weight;
 	float l1, l2, l3;
 	bool repeats;
+	float half_life; /* minutes; 0: no decay */
 } BmSessionBound;
 
 extern const char *bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix,

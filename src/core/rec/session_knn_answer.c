@@ -7,6 +7,8 @@
 
 #include "core/num/mem.h"
 #include "core/num/topk.h"
+#include "core/num/vec.h"
+#include "core/rec/index_check.h"
 #include "core/rec/session_knn.h"
 
 #define MINUTE 60000000.0
@@ -16,33 +18,13 @@
 
 /* ---- bind ---- */
 
-/* (n+1) rising from 0 to the end. */
-static bool
-rises(const int32_t *start, size_t n, size_t end)
-{
-	if (start[0] != 0 || (size_t) start[n] != end)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (start[i + 1] < start[i])
-			return false;
-	return true;
-}
-
-static bool
-below(const int32_t *value, size_t n, size_t limit)
-{
-	for (size_t i = 0; i < n; i++)
-		if (value[i] < 0 || (size_t) value[i] >= limit)
-			return false;
-	return true;
-}
-
 static const char *
 bind_config(BmSessionBound *b, const float *c)
 {
 	if (!(c[0] >= 1.0f && c[0] <= (float) MOST_NEIGHBOURS) ||
 		!(c[1] >= 1.0f && c[1] <= (float) MOST_LAST) || !(c[2] == 0.0f || c[2] == 1.0f) ||
-		!(c[3] > 0.0f) || !(c[4] > 0.0f) || !(c[5] > 0.0f) || !(c[6] == 0.0f || c[6] == 1.0f))
+		!(c[3] > 0.0f) || !(c[4] > 0.0f) || !(c[5] > 0.0f) || !(c[6] == 0.0f || c[6] == 1.0f) ||
+		!(c[7] >= 0.0f))
 		return "tensor \"config\" is out of range";
 	b->neighbours = (size_t) c[0];
 	b->last = (size_t) c[1];
@@ -51,6 +33,7 @@ bind_config(BmSessionBound *b, const float *c)
 	b->l2 = c[4];
 	b->l3 = c[5];
 	b->repeats = c[6] == 1.0f;
+	b->half_life = c[7];
 	return NULL;
 }
 
@@ -64,12 +47,13 @@ bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix, size_t
 	const BmTensor *index = bmc_tensors_find(t, prefix, "index", BM_I32, 1, &any);
 	const BmTensor *at = bmc_tensors_find(t, prefix, "index_start", BM_I32, 1, &N1);
 	const BmTensor *idf = bmc_tensors_find(t, prefix, "idf", BM_F32, 1, &nitems);
+	const BmTensor *repeat = bmc_tensors_find(t, prefix, "repeat", BM_F32, 1, &nitems);
 	const BmTensor *c = bmc_tensors_find(t, prefix, "config", BM_F32, 1, &config);
 	const BmTensor *start;
 
-	if (!minute || !item || !index || !at || !idf || !c)
+	if (!minute || !item || !index || !at || !idf || !repeat || !c)
 		return "one of the tensors \"minute\", \"item\", \"index\", \"index_start\", \"idf\", "
-			   "\"config\" is missing or has another shape";
+			   "\"repeat\", \"config\" is missing or has another shape";
 	S1 = minute->shape[0] + 1;
 	start = bmc_tensors_find(t, prefix, "start", BM_I32, 1, &S1);
 	if (!start)
@@ -82,10 +66,13 @@ bmc_session_knn_bind(void *bound, const BmTensors *t, const char *prefix, size_t
 	b->index_start = at->data;
 	b->index = index->data;
 	b->idf = idf->data;
-	if (!rises(b->start, b->S, item->shape[0]) || !rises(b->index_start, nitems, index->shape[0]))
+	b->repeat = repeat->data;
+	if (!bmc_starts_rise(b->start, b->S, item->shape[0]) ||
+		!bmc_starts_rise(b->index_start, nitems, index->shape[0]))
 		return "tensors \"start\" and \"item\" or \"index_start\" and \"index\" do not belong "
 			   "together";
-	if (!below(b->item, item->shape[0], nitems) || !below(b->index, index->shape[0], b->S))
+	if (!bmc_all_below(b->item, item->shape[0], nitems) ||
+		!bmc_all_below(b->index, index->shape[0], b->S))
 		return "a tensor names an item or a session that does not exist";
 	return bind_config(b, c->data);
 }
@@ -137,7 +124,7 @@ evolving(Vote *v, const BmSessionBound *b, const BmHistory *h)
 {
 	for (size_t e = h->n; e-- > 0 && v->len < b->last;)
 	{
-		bool met = h->event && h->event_weight && !(h->event_weight[h->event[e]] > 0.0f);
+		bool met = !(bmc_history_weight(h, e) > 0.0f);
 
 		for (size_t i = 0; i < v->len && !met; i++)
 			met = v->item[i] == h->item[e];
@@ -160,14 +147,21 @@ now_of(const BmSessionBound *b, const BmHistory *h)
 	return b->S > 0 ? (double) b->minute[0] : 0.0;
 }
 
-/* STAN's factors of a session: its length and its age at the time of the history's newest event. */
+/*
+ * What a session's similarity is multiplied with: by its age against the newest session; for STAN by its
+ * length, and its age at the time of the history's newest event.
+ */
 static float
 session_factor(const BmSessionBound *b, size_t n, double minute, size_t len)
 {
-	float length = (float) (b->start[n + 1] - b->start[n]);
-	float age = (float) fabs(minute - (double) b->minute[n]);
+	float length = (float) (b->start[n + 1] - b->start[n]), factor = 1.0f;
 
-	return expf(-age / b->l2) / sqrtf((float) len * length);
+	if (b->half_life > 0.0f)
+		factor = exp2f(-(float) ((double) b->minute[0] - (double) b->minute[n]) / b->half_life);
+	if (b->weight == BM_SESSION_STAN)
+		factor *= expf(-(float) fabs(minute - (double) b->minute[n]) / b->l2) /
+				  sqrtf((float) len * length);
+	return factor;
 }
 
 /* Similarities of all sessions, then the nearest; ties go to the newer session. */
@@ -183,7 +177,7 @@ find_nearest(Vote *v, const BmSessionBound *b, const BmHistory *h)
 			v->sim[b->index[at]] += v->part[i];
 			v->nearest[b->index[at]] = (uint8_t) i;
 		}
-	if (b->weight == BM_SESSION_STAN)
+	if (b->weight == BM_SESSION_STAN || b->half_life > 0.0f)
 		for (size_t n = 0; n < b->S; n++)
 			if (v->sim[n] > 0.0f)
 				v->sim[n] *= session_factor(b, n, now, v->len);
@@ -223,6 +217,15 @@ item_factor(const BmSessionBound *b, const Vote *v, size_t n, int32_t shared, in
 	return b->idf[b->item[e]] * fmaxf(0.0f, 1.0f - DISTANCE_STEP * (float) v->nearest[n]);
 }
 
+/* The newest item: nothing, or by its own chance of coming again against all others together. */
+static void
+score_newest(float *scores, const BmSessionBound *b, uint32_t item)
+{
+	scores[item] = 0.0f;
+	if (b->repeats)
+		scores[item] = b->repeat[item] * (float) bmc_sum(scores, b->N);
+}
+
 void
 bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
 					  bool fast_blas)
@@ -245,18 +248,26 @@ bmc_session_knn_score(float *scores, const void *bound, const BmHistory *h, size
 			for (int32_t e = b->start[n]; e < b->start[n + 1]; e++)
 				scores[b->item[e]] += v.best[k] * item_factor(b, &v, n, shared, e);
 		}
-		if (v.len > 0 && !b->repeats)
-			scores[v.item[0]] = 0.0f;
+		if (v.len > 0)
+			score_newest(scores, b, v.item[0]);
 	}
 }
 
-/* Exact: a vote is a sum over the items that evolving session and neighbour share. */
+/*
+ * Exact: a vote is a sum over the items that evolving session and neighbour share. The newest item speaks
+ * for itself.
+ */
 static void
 explain_one(float *share, const BmSessionBound *b, const Vote *v, const BmHistory *h, uint32_t item)
 {
 	double total = 0.0;
 
 	memset(share, 0, h->n * sizeof(float));
+	if (v->len > 0 && item == v->item[0])
+	{
+		share[v->event[0]] = b->repeats && v->n > 0 && b->repeat[item] > 0.0f ? 1.0f : 0.0f;
+		return;
+	}
 	for (size_t k = 0; k < v->n; k++)
 	{
 		size_t n = v->chosen[k];
@@ -266,9 +277,8 @@ explain_one(float *share, const BmSessionBound *b, const Vote *v, const BmHistor
 		if (place < 0)
 			continue;
 		shared = place_in(b, n, v->item[v->nearest[n]]);
-		factor = item_factor(b, v, n, shared, b->start[n] + place);
-		if (b->weight == BM_SESSION_STAN)
-			factor *= session_factor(b, n, now_of(b, h), v->len);
+		factor = item_factor(b, v, n, shared, b->start[n] + place) *
+				 session_factor(b, n, now_of(b, h), v->len);
 		for (size_t i = 0; i < v->len; i++)
 			if (finds(b, n, v->item[i]))
 				share[v->event[i]] += v->part[i] * factor;

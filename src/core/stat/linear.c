@@ -10,6 +10,7 @@
 
 #include "core/num/lbfgs.h"
 #include "core/num/vec.h"
+#include "core/stat/link.h"
 
 #define SHARD_ROWS 4096
 #define MAX_SHARDS 64
@@ -369,20 +370,6 @@ predict_bytes(const void *bound, size_t B)
 	return 64;
 }
 
-/* The scores of one row become probabilities in place. */
-static void
-softmax(float *out, size_t C)
-{
-	float top = out[0], sum = 0.0f;
-
-	for (size_t c = 1; c < C; c++)
-		top = fmaxf(top, out[c]);
-	for (size_t c = 0; c < C; c++)
-		sum += out[c] = expf(out[c] - top);
-	for (size_t c = 0; c < C; c++)
-		out[c] /= sum;
-}
-
 static void
 predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t count,
 		void *scratch, bool fast_blas)
@@ -397,13 +384,7 @@ predict(float *out, const void *bound, const BmSamples *s, size_t first, size_t 
 
 		for (size_t k = 0; k < b->K; k++)
 			out[k] = b->bias[k] + bmc_dot(b->weight + k * b->D, x, b->D);
-		if (b->classes == 2)
-		{
-			out[1] = 1.0f / (1.0f + expf(-out[0]));
-			out[0] = 1.0f - out[1];
-		}
-		else if (b->classes > 2)
-			softmax(out, b->classes);
+		bmc_link(out, b->classes);
 	}
 }
 

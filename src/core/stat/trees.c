@@ -4,8 +4,9 @@
  */
 #include "core/stat/trees.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "core/stat/link.h"
 
 static const char *
 check_nodes(const BmTrees *t)
@@ -78,25 +79,6 @@ leaf_of(const BmTrees *t, size_t tree, const float *x)
 	return t->value[node];
 }
 
-static void
-finish(float *out, const BmTrees *t)
-{
-	float top = out[0], sum = 0.0f;
-
-	if (t->classes == 2)
-	{
-		out[1] = 1.0f / (1.0f + expf(-out[0]));
-		out[0] = 1.0f - out[1];
-		return;
-	}
-	for (size_t c = 1; c < t->classes; c++)
-		top = fmaxf(top, out[c]);
-	for (size_t c = 0; c < t->classes; c++)
-		sum += out[c] = expf(out[c] - top);
-	for (size_t c = 0; c < t->classes; c++)
-		out[c] /= sum;
-}
-
 void
 bmc_trees_predict(float *out, const BmTrees *t, const float *x, size_t count)
 {
@@ -105,8 +87,7 @@ bmc_trees_predict(float *out, const BmTrees *t, const float *x, size_t count)
 		memcpy(out, t->base, t->K * sizeof(float));
 		for (size_t tree = 0; tree < t->ntrees; tree++)
 			out[t->tree[2 * tree + 1]] += leaf_of(t, tree, x);
-		if (t->classes)
-			finish(out, t);
+		bmc_link(out, t->classes);
 	}
 }
 
