@@ -22,16 +22,37 @@ AS 'MODULE_PATHNAME', 'behav_update' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10
 COMMENT ON FUNCTION @extschema@.behav_update(text, jsonb, text, boolean) IS
 'Fold the events since the deployed version into a new one: counts are counted anew, factors and networks go on from their weights, new items get codes; compared on the newest slice before it is deployed. Example: SELECT version, new_events, value, old_value, deployed FROM behav_update(''shop'')';
 
+CREATE FUNCTION @extschema@.behav_tune(
+	model text, space jsonb = NULL, trials int = 20, method text = 'random', source text = NULL,
+	options jsonb = '{}', deploy text = 'if_better', seed bigint = 0, background boolean = false)
+RETURNS TABLE (
+	model text, study int, trial int, rung int, algorithm text, options jsonb, share float8,
+	status text, metric text, value float8, recall float8, seconds float8, memory bigint,
+	answer_ms float8, version int, job bigint, note text)
+AS 'MODULE_PATHNAME', 'behav_tune' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 24;
+COMMENT ON FUNCTION @extschema@.behav_tune(text, jsonb, int, text, text, jsonb, text, bigint, boolean) IS
+'Search settings of several algorithms by random search or successive halving, popular, seq_rules, item_knn and ease beside them; train the best one as a version. In the background every trial is kept as soon as it is done, and the same call goes on after a crash. Example: SELECT trial, algorithm, options, value FROM behav_tune(''shop'', ''{"als": {"factors": [32, 64, 128], "regularization": {"log": [0.001, 0.03]}}}'', 10) ORDER BY value DESC';
+
+CREATE VIEW @extschema@.behav_trials WITH (security_barrier) AS
+SELECT t.model, t.study, t.trial, t.rung, t.algorithm, t.options, t.share, t.status, t.metric, t.value,
+	t.recall, t.seconds, t.memory, t.answer_ms, t.chosen, t.version, t.message, t.request, t.watermark,
+	t.owner::text AS owner, t.tried_at
+FROM behavmine.trial t
+WHERE @extschema@.behav_is_member(ARRAY[t.owner]);
+COMMENT ON VIEW @extschema@.behav_trials IS
+'Trials of behav_tune of the roles that you are a member of: quality on validation, seconds, memory and time of an answer side by side. Example: SELECT algorithm, options, value, seconds, answer_ms FROM behav_trials WHERE model = ''shop'' ORDER BY value DESC';
+GRANT SELECT ON @extschema@.behav_trials TO PUBLIC;
+
 CREATE FUNCTION @extschema@.behav_compare(
 	source text, algorithms text[] = NULL, options jsonb = '{}', seed bigint = 0)
 RETURNS TABLE (
 	algorithm text, chosen boolean, cases bigint, recall float8, ndcg float8, mrr float8,
 	coverage float8, popularity float8, cold_items bigint, cold_users bigint, repeats bigint,
 	recall_error float8, ndcg_error float8, head float8, gini float8, k int, seed bigint,
-	seconds float8, bytes bigint, options jsonb, protocol text)
+	seconds float8, bytes bigint, memory bigint, answer_ms float8, options jsonb, protocol text)
 AS 'MODULE_PATHNAME', 'behav_compare' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 8;
 COMMENT ON FUNCTION @extschema@.behav_compare(text, text[], jsonb, bigint) IS
-'Fit algorithms on the training part of a source and measure them on its test part, side by side; nothing is saved. Example: SELECT algorithm, recall, ndcg, seconds FROM behav_compare(''shop'') ORDER BY ndcg DESC';
+'Fit algorithms on the training part of a source and measure them on its test part, beside popular, seq_rules, item_knn and ease: quality, seconds, memory, milliseconds of an answer; nothing is saved. Example: SELECT algorithm, recall, ndcg, seconds FROM behav_compare(''shop'') ORDER BY ndcg DESC';
 
 CREATE FUNCTION @extschema@.behav_evaluate(
 	model text, version int = NULL, since timestamptz = NULL, options jsonb = '{}')

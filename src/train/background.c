@@ -24,6 +24,7 @@
 
 #include "train/rows.h"
 #include "train/train.h"
+#include "train/tune.h"
 #include "train/update.h"
 
 #define JOB_BACKEND_TYPE "behavmine job"
@@ -43,6 +44,12 @@ extern PGDLLEXPORT void behav_worker_main(Datum arg);
 
 /* ---- the caller's side ---- */
 
+static const char *
+action_of(const BmTraining *t)
+{
+	return t->update ? "update" : t->tune ? "tune" : "train";
+}
+
 static Jsonb *
 request_json(const BmTraining *t)
 {
@@ -50,7 +57,13 @@ request_json(const BmTraining *t)
 	StringInfoData s;
 
 	initStringInfo(&s);
-	if (t->rows)
+	if (t->tune)
+	{
+		appendStringInfo(&s, "{\"source\":");
+		escape_json(&s, t->source_name);
+		bm_tune_request_json(&s, t->tune);
+	}
+	else if (t->rows)
 		bm_rows_request_json(&s, t->rows);
 	else
 	{
@@ -75,7 +88,7 @@ insert_job(const BmTraining *t)
 {
 	Oid types[] = {TEXTOID, JSONBOID, TEXTOID};
 	Datum values[] = {bm_text_datum(t->model), JsonbPGetDatum(request_json(t)),
-					  bm_text_datum(t->update ? "update" : "train")};
+					  bm_text_datum(action_of(t))};
 	bool null;
 	int64 job_id;
 
@@ -161,7 +174,9 @@ claim_job(const JobStart *start, MemoryContext parent)
 						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
 						  "arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
 						  "ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
-						  "coalesce(arguments -> 'features', '[]'))), arguments ->> 'update'",
+						  "coalesce(arguments -> 'features', '[]'))), arguments ->> 'update', "
+						  "arguments -> 'tune' ->> 'method', (arguments -> 'tune' ->> 'trials')::int4, "
+						  "nullif(arguments -> 'tune' -> 'space', 'null')::text",
 						  2, types, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
@@ -176,8 +191,12 @@ claim_job(const JobStart *start, MemoryContext parent)
 							 .data = SPI_getvalue(row, desc, 7),
 							 .target = SPI_getvalue(row, desc, 8)};
 		const char *update = SPI_getvalue(row, desc, 10);
+		const char *trials = SPI_getvalue(row, desc, 12), *space = SPI_getvalue(row, desc, 13);
 		bool null;
 
+		request.method = SPI_getvalue(row, desc, 11);
+		request.trials = trials ? atoi(trials) : 0;
+		request.space = space ? bm_jsonb_parse(space) : NULL;
 		request.update = update && strcmp(update, "true") == 0;
 		request.features = bm_text_array_strings(SPI_getbinval(row, desc, 9, &null), "features",
 												 &request.nfeatures);
@@ -207,27 +226,41 @@ outcome_json(const BmTraining *t)
 	return bm_jsonb_parse(s.data);
 }
 
+/* In a transaction without a snapshot: it is for the catalogue look-ups of error reports. */
+static void
+run_computing(void (*step)(BmTraining *t), BmTraining *t)
+{
+	StartTransactionCommand();
+	InvalidateCatalogSnapshot();
+	step(t);
+	CommitTransactionCommand();
+}
+
+/* In a transaction with a snapshot. */
+static void
+run_writing(void (*step)(BmTraining *t), BmTraining *t)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	step(t);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
 static void
 run_training(BmTraining *t)
 {
 	bm_model_lock_session(t->model);
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	bm_training_read(t);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-
-	StartTransactionCommand(); /* without a snapshot: for the catalogue look-ups of error reports */
-	InvalidateCatalogSnapshot();
-	bm_training_compute(t);
-	CommitTransactionCommand();
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	bm_training_save(t);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	run_writing(bm_training_read, t);
+	while (t->tune && bm_tune_pending(t))
+	{
+		run_computing(bm_tune_fit, t);
+		run_writing(bm_tune_record, t);
+	}
+	if (t->tune)
+		bm_tune_settle(t);
+	run_computing(bm_training_compute, t);
+	run_writing(bm_training_save, t);
 }
 
 /* In a PG_CATCH: log the error, leave every transaction, write it to the job's row. */
@@ -276,7 +309,7 @@ behav_worker_main(Datum arg)
 		if (t != NULL)
 		{
 			char *activity =
-				psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, t->update ? "update" : "train",
+				psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, action_of(t),
 						 t->model, start.job_id);
 
 			pgstat_report_activity(STATE_RUNNING, activity);

@@ -291,8 +291,11 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 {
 	BmFitted *f = new_fitted(run, algorithm, settings, input);
 	Course course = {.fitted = f, .judge = judge};
+	size_t used = run->mem->used, peak = run->mem->peak;
 	BmStatus status;
 	bool complete;
+
+	run->mem->peak = used;
 
 	initStringInfo(&course.history);
 	appendStringInfoChar(&course.history, '[');
@@ -311,6 +314,8 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 	}
 	finish(&course, complete);
 	f->seconds = seconds_since(course.started);
+	f->memory = run->mem->peak - used;
+	run->mem->peak = Max(run->mem->peak, peak);
 	appendStringInfoChar(&course.history, ']');
 	f->history = bm_jsonb_parse(course.history.data);
 	return f;

@@ -15,6 +15,7 @@
 #include "model/encoder.h"
 #include "train/rows.h"
 #include "train/train.h"
+#include "train/tune.h"
 #include "train/update.h"
 
 /* Share of max_seconds for choosing when the choice is then fitted on a fifth more events. */
@@ -50,9 +51,10 @@ check_options(const BmTraining *t)
 		specs[n++] = bm_row_encode_spec();
 	}
 	if (t->update)
-	{
 		specs[n++] = bm_update_spec;
-		bm_options_check(t->json, specs, n, "an update");
+	if (t->update || t->tune)
+	{
+		bm_options_check(t->json, specs, n, t->update ? "an update" : "tuning");
 		return;
 	}
 	if (named)
@@ -105,6 +107,8 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	else if (t->rows == NULL)
 		t->source_name =
 			pstrdup(request->source ? request->source : bm_model_source(request->model));
+	if (request->method)
+		bm_tune_begin(t, request);
 	check_kind(t);
 	check_options(t);
 	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec,
@@ -148,6 +152,8 @@ bm_training_read(BmTraining *t)
 		MemoryContextSwitchTo(old);
 		return;
 	}
+	if (t->tune)
+		bm_tune_resume(t);
 	t->source = bm_source_load(t->source_name);
 	bm_segment_column(t);
 	model_id = bm_model_id(t->model, true);
@@ -381,10 +387,11 @@ bm_training_choose(BmTraining *t, const char *const *names, int n)
 {
 	MemoryContext old;
 
-	bm_training_split(t);
+	if (t->split == NULL)
+		bm_training_split(t);
 	old = MemoryContextSwitchTo(t->context);
 	t->choice = bm_choose(&t->run, t->split, names, n, t->json,
-						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)));
+						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)), t->baselines);
 	t->version.value = BM_MEAN(t->choice->test, ndcg);
 	t->version.baseline = BM_MEAN(t->choice->baseline->test, ndcg);
 	MemoryContextSwitchTo(old);
@@ -463,6 +470,8 @@ bm_training_save(BmTraining *t)
 	if (t->deploy)
 		bm_deploy(t->version.model_id, t->version.version);
 	t->deployed = t->deploy;
+	if (t->tune)
+		bm_tune_mark(t);
 	bm_version_prune(t->version.model_id, t->options.keep_versions);
 	initStringInfo(&s);
 	appendStringInfo(&s, "{\"event\":\"%s\",\"model\":", t->update ? "updated" : "trained");
@@ -479,6 +488,15 @@ bm_training_run(BmTraining *t)
 {
 	bm_model_lock(t->model);
 	bm_training_read(t);
+	if (t->tune)
+	{
+		while (bm_tune_pending(t))
+		{
+			bm_tune_fit(t);
+			bm_tune_record(t);
+		}
+		bm_tune_settle(t);
+	}
 	bm_training_compute(t);
 	bm_training_save(t);
 }

@@ -31,6 +31,10 @@ typedef struct BmRequest
 	Jsonb *options;
 	const char *deploy;
 	int64 seed;
+	/* a search of settings instead of one training; method NULL: none */
+	const char *method; /* random | halving */
+	Jsonb *space;       /* or NULL */
+	int trials;
 	bool update; /* fold new events into the deployed version: model, options and deploy count */
 } BmRequest;
 
@@ -42,6 +46,7 @@ typedef struct BmTraining
 	char *source_name; /* NULL: of rows */
 	struct BmRows
 		*rows; /* of rows (rows.h), else NULL; what is said of events below is then unused */
+	struct BmTune *tune;     /* of behav_tune (tune.h), else NULL */
 	struct BmUpdate *update; /* of behav_update (update.h), else NULL */
 	Jsonb *json;
 	BmDeployRule rule;
@@ -56,6 +61,7 @@ typedef struct BmTraining
 	BmLog *log;
 	BmModel *incumbent; /* the deployed version, or NULL */
 	BmSplit *split;
+	bool baselines; /* whatever is asked for, popular, seq_rules, item_knn and ease are candidates */
 	BmRun run;
 	BmChoice *choice;
 	TimestampTz started;
