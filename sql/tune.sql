@@ -12,7 +12,7 @@ CREATE TABLE tune_models (algorithm text, options jsonb);
 INSERT INTO tune_models VALUES ('popular', '{"half_life_days": 7}'), ('markov', '{"beta": 0.25}'), ('seq_rules', '{"alpha": 1}'),
 	('item_knn', '{"shrink": 5}'), ('session_knn', '{"last": 10}'), ('ease', '{"lambda": 100}'), ('als', '{"factors": 8}'),
 	('sasrec', '{"dim": 8, "epochs": 4, "length": 20}');
-SELECT algorithm, deployed FROM tune_models m, LATERAL behav_train('tune_' || algorithm, algorithm, 'tune_shop', m.options);
+SELECT m.algorithm, t.deployed FROM tune_models m, LATERAL behav_train('tune_' || m.algorithm, m.algorithm, 'tune_shop', m.options) t;
 SELECT 1 AS ok FROM behav_train('tune_blend', 'blend', 'tune_shop', '{"candidates": ["seq_rules", "item_knn"], "k": 5}');
 INSERT INTO tune_events SELECT * FROM tune_all WHERE ts >= (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY ts) FROM tune_all);
 INSERT INTO tune_events SELECT user_id, 999999, 'view', max(ts) + interval '1 hour' FROM tune_all GROUP BY 1 ORDER BY max(ts) DESC LIMIT 30;
@@ -20,7 +20,7 @@ SELECT m.algorithm, u.algorithm = m.algorithm AS same, u.version, u.new_events >
 	u.old_value BETWEEN 0 AND 1 AS old_value, u.baseline BETWEEN 0 AND 1 AS baseline, u.note ~ '^ndcg@10 .* of version 1 on the same [0-9]+ cases$' AS note, u.deployed
 FROM tune_models m, LATERAL behav_update('tune_' || m.algorithm, deploy => 'always') u;
 SELECT version, metric, new_items, note ~ 'of version 1' AS note FROM behav_update('tune_blend');
-SELECT 1 AS ok FROM tune_models m, LATERAL behav_train('again_' || algorithm, algorithm, 'tune_shop', m.options) WHERE algorithm <> 'als' AND algorithm <> 'sasrec';
+SELECT 1 AS ok FROM tune_models m, LATERAL behav_train('again_' || m.algorithm, m.algorithm, 'tune_shop', m.options) t WHERE m.algorithm NOT IN ('als', 'sasrec');
 SELECT m.algorithm, count(*) > 0 AS tensors, bool_and(a.crc IS NOT DISTINCT FROM b.crc AND a.shape = b.shape) AS as_trained
 FROM tune_models m
 JOIN behavmine.model x ON x.name = 'tune_' || m.algorithm JOIN behavmine.model y ON y.name = 'again_' || m.algorithm

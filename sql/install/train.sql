@@ -77,15 +77,20 @@ AS 'MODULE_PATHNAME', 'behav_cancel' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.behav_cancel(bigint) IS
 'Stop a queued or running background job; false when it has already ended. Example: SELECT behav_cancel(12)';
 
--- A job that says it runs but has no worker any more (the server was restarted) is lost.
+-- A job that says it runs but has no worker any more (the server was restarted) is lost: a worker holds an
+-- advisory lock of class 16975 on its job's number.
 CREATE VIEW @extschema@.behav_jobs AS
 SELECT j.job_id, j.action, j.model,
-	CASE WHEN j.status = 'running' AND a.pid IS NULL THEN 'lost' ELSE j.status END AS status,
+	CASE WHEN j.status OPERATOR(pg_catalog.=) 'running' AND NOT w.alive THEN 'lost' ELSE j.status END AS status,
 	j.owner::text AS owner, j.created_at, j.started_at, j.finished_at,
-	CASE WHEN j.status = 'running' THEN a.pid END AS pid, j.message, j.result
+	CASE WHEN j.status OPERATOR(pg_catalog.=) 'running' AND w.alive THEN j.pid END AS pid, j.message, j.result
 FROM behavmine.job j
-LEFT JOIN pg_catalog.pg_stat_activity a
-	ON a.pid OPERATOR(pg_catalog.=) j.pid AND a.backend_type OPERATOR(pg_catalog.=) 'behavmine job'
+CROSS JOIN LATERAL (SELECT EXISTS (
+	SELECT FROM pg_catalog.pg_locks l
+	WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.objsubid OPERATOR(pg_catalog.=) 16975
+	AND l.pid OPERATOR(pg_catalog.=) j.pid
+	AND l.objid::bigint OPERATOR(pg_catalog.=) (j.job_id OPERATOR(pg_catalog.&) 4294967295)
+	AND l.classid::bigint OPERATOR(pg_catalog.=) (j.job_id OPERATOR(pg_catalog.>>) 32)) AS alive) w
 WHERE EXISTS (
 	SELECT FROM pg_catalog.pg_roles r
 	WHERE r.rolname OPERATOR(pg_catalog.=) j.owner AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));

@@ -28,6 +28,8 @@
 #include "train/update.h"
 
 #define JOB_BACKEND_TYPE "behavmine job"
+/* As LOCK_CLASS of the training lock, another number; view behav_jobs knows it. */
+#define JOB_LOCK 0x424F
 
 /* Handed over in bgw_extra. */
 typedef struct JobStart
@@ -76,8 +78,7 @@ request_json(const BmTraining *t)
 	else
 		appendStringInfoString(&s, "null");
 	appendStringInfo(&s,
-					 ",\"update\":%s,\"deploy\":\"%s\",\"seed\":" INT64_FORMAT
-					 ",\"options\":%s}",
+					 ",\"update\":%s,\"deploy\":\"%s\",\"seed\":" INT64_FORMAT ",\"options\":%s}",
 					 t->update ? "true" : "false", rules[t->rule], t->seed,
 					 JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)));
 	return bm_jsonb_parse(s.data);
@@ -166,18 +167,19 @@ claim_job(const JobStart *start, MemoryContext parent)
 	XactLockTableWait(start->xid, NULL, NULL, XLTW_None);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	SPI_execute_with_args("UPDATE behavmine.job SET status = 'running', pid = $2, "
-						  "started_at = pg_catalog.clock_timestamp() "
-						  "WHERE job_id OPERATOR(pg_catalog.=) $1 AND status "
-						  "OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
-						  "arguments ->> 'algorithm', arguments ->> 'source', "
-						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
-						  "arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
-						  "ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
-						  "coalesce(arguments -> 'features', '[]'))), arguments ->> 'update', "
-						  "arguments -> 'tune' ->> 'method', (arguments -> 'tune' ->> 'trials')::int4, "
-						  "nullif(arguments -> 'tune' -> 'space', 'null')::text",
-						  2, types, values, NULL, false, 1);
+	SPI_execute_with_args(
+		"UPDATE behavmine.job SET status = 'running', pid = $2, "
+		"started_at = pg_catalog.clock_timestamp() "
+		"WHERE job_id OPERATOR(pg_catalog.=) $1 AND status "
+		"OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
+		"arguments ->> 'algorithm', arguments ->> 'source', "
+		"(arguments -> 'options')::text, arguments ->> 'deploy', "
+		"arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
+		"ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
+		"coalesce(arguments -> 'features', '[]'))), arguments ->> 'update', "
+		"arguments -> 'tune' ->> 'method', (arguments -> 'tune' ->> 'trials')::int4, "
+		"nullif(arguments -> 'tune' -> 'space', 'null')::text",
+		2, types, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -287,6 +289,19 @@ report_failure(int64 job_id, MemoryContext context)
 	end_job(job_id, cancelled ? "cancelled" : "failed", message, NULL);
 }
 
+/*
+ * A lock for the worker's life: unlike what the server shows of sessions, which stays as it was at a
+ * transaction's first look, locks are always seen as they are, so behav_jobs can tell who is gone.
+ */
+static void
+lock_job(int64 job_id)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (job_id >> 32), (uint32) job_id, JOB_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
 /* Entry point named in bgw_function_name. */
 void
 behav_worker_main(Datum arg)
@@ -305,12 +320,12 @@ behav_worker_main(Datum arg)
 
 	PG_TRY();
 	{
+		lock_job(start.job_id);
 		t = claim_job(&start, context);
 		if (t != NULL)
 		{
-			char *activity =
-				psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, action_of(t),
-						 t->model, start.job_id);
+			char *activity = psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, action_of(t),
+									  t->model, start.job_id);
 
 			pgstat_report_activity(STATE_RUNNING, activity);
 			run_training(t);

@@ -78,7 +78,7 @@ compare_rows(FunctionCallInfo fcinfo, BmTraining *t)
 		const BmFitted *f = c->candidate[i];
 		BmBlend one = bm_blend_of(f, t->split->all.nitems);
 		RowCost cost = {f->seconds, f->bytes, f->memory,
-					 bm_answer_ms(&t->run, &one, &t->split->test)};
+						bm_answer_ms(&t->run, &one, &t->split->test)};
 
 		compare_row(fcinfo, t, f->algorithm->name,
 					bm_options_jsonb(f->settings, f->algorithm->options), &f->test, &cost,

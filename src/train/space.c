@@ -20,14 +20,15 @@
 pg_attribute_noreturn() static void bad_space(const char *algorithm, const char *option,
 											  const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					option ? errmsg("option \"%s\" of algorithm \"%s\" cannot be searched like this",
-									option, algorithm)
-						   : errmsg("\"space\" must be an object of algorithms"),
-					errdetail("%s", detail),
-					errhint("Write {\"als\": {\"factors\": [32, 64], \"regularization\": "
-							"{\"log\": [0.001, 0.03]}, \"gamma\": {\"range\": [0.7, 1]}}, "
-							"\"ease\": {}}.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 option ? errmsg("option \"%s\" of algorithm \"%s\" cannot be searched like this",
+							 option, algorithm)
+					: errmsg("\"space\" must be an object of algorithms"),
+			 errdetail("%s", detail),
+			 errhint("Write {\"als\": {\"factors\": [32, 64], \"regularization\": "
+					 "{\"log\": [0.001, 0.03]}, \"gamma\": {\"range\": [0.7, 1]}}, "
+					 "\"ease\": {}}.")));
 }
 
 static char *
@@ -83,7 +84,8 @@ read_interval(BmDimension *d, JsonbContainer *object)
 static void
 add_choice(BmDimension *d, const JsonbValue *v)
 {
-	d->choice = d->choice ? repalloc(d->choice, sizeof(char *) * (d->n + 1)) : palloc(sizeof(char *));
+	d->choice =
+		d->choice ? repalloc(d->choice, sizeof(char *) * (d->n + 1)) : palloc(sizeof(char *));
 	d->choice[d->n++] = value_text(v);
 }
 
@@ -101,8 +103,9 @@ read_dimension(BmDimension *d, const BmAlgorithm *a, const JsonbValue *key, cons
 	else if (JsonContainerIsObject(v->val.binary.data))
 	{
 		if (!read_interval(d, v->val.binary.data))
-			bad_space(a->name, d->name, "An interval is {\"range\": [low, high]} or {\"log\": "
-										"[low, high]}, with low above 0.");
+			bad_space(a->name, d->name,
+					  "An interval is {\"range\": [low, high]} or {\"log\": "
+					  "[low, high]}, with low above 0.");
 	}
 	else
 		for (uint32 i = 0; i < JsonContainerSize(v->val.binary.data); i++)
@@ -200,11 +203,10 @@ add_algorithm(BmSpace *s, const BmAlgorithm *a, JsonbContainer *object)
 	if (s->n == lengthof(s->of))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many algorithms")));
 	s->of[s->n].algorithm = a;
-	s->of[s->n].n = object && JsonContainerSize(object) > 0
-						? read_dimensions(s->of[s->n].dimension, a, object)
-					: a->space ? read_dimensions(s->of[s->n].dimension, a,
-												 &bm_jsonb_parse(a->space)->root)
-							   : grid_dimensions(s->of[s->n].dimension, a);
+	s->of[s->n].n =
+		object && JsonContainerSize(object) > 0 ? read_dimensions(s->of[s->n].dimension, a, object)
+		: a->space ? read_dimensions(s->of[s->n].dimension, a, &bm_jsonb_parse(a->space)->root)
+				   : grid_dimensions(s->of[s->n].dimension, a);
 	s->n++;
 }
 

@@ -13,7 +13,8 @@
 typedef struct BmDimension
 {
 	char *name;
-	bool range, log, integer; /* range: any number between low and high, evenly, or so by logarithm */
+	bool range, log,
+		integer; /* range: any number between low and high, evenly, or so by logarithm */
 	double low, high;
 	int n;         /* else one of these, as JSON */
 	char **choice; /* (n) */
@@ -38,6 +39,7 @@ typedef struct BmSpace
  */
 extern BmSpace *bm_space(Jsonb *json);
 /* The setting of trial number `trial`: a function of space, seed and number alone. */
-extern Jsonb *bm_space_draw(const BmSpace *space, uint64 seed, int trial, const BmAlgorithm **algorithm);
+extern Jsonb *bm_space_draw(const BmSpace *space, uint64 seed, int trial,
+							const BmAlgorithm **algorithm);
 
 #endif

@@ -244,8 +244,8 @@ refit(BmTraining *t)
 		BmFitted *f = t->final[i];
 		BmFitStart room;
 		const BmFitStart *start = bm_update_start(t, &room, f);
-		BmFitted *again = bm_fit_from(&t->run, f->algorithm, f->settings, &t->split->all, NULL,
-									  f->epochs, start);
+		BmFitted *again =
+			bm_fit_from(&t->run, f->algorithm, f->settings, &t->split->all, NULL, f->epochs, start);
 
 		if (again == NULL || again->stopped)
 		{

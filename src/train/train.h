@@ -61,7 +61,8 @@ typedef struct BmTraining
 	BmLog *log;
 	BmModel *incumbent; /* the deployed version, or NULL */
 	BmSplit *split;
-	bool baselines; /* whatever is asked for, popular, seq_rules, item_knn and ease are candidates */
+	bool
+		baselines; /* whatever is asked for, popular, seq_rules, item_knn and ease are candidates */
 	BmRun run;
 	BmChoice *choice;
 	TimestampTz started;
@@ -86,7 +87,8 @@ extern void bm_training_end(BmTraining *t);
 /* All of it in the calling transaction, under the model's lock. */
 extern void bm_training_run(BmTraining *t);
 /* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
-extern void bm_training_open(BmTraining *t); /* threads and what every fit shares, without a split */
+extern void
+bm_training_open(BmTraining *t); /* threads and what every fit shares, without a split */
 extern void bm_training_split(BmTraining *t);
 extern void bm_training_choose(BmTraining *t, const char *const *names, int n);
 

@@ -43,9 +43,9 @@ static bool
 parse_method(const char *method)
 {
 	if (strcmp(method, "random") != 0 && strcmp(method, "halving") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"method\" cannot be \"%s\"", method), errhint("It is random or halving.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"method\" cannot be \"%s\"", method),
+						errhint("It is random or halving.")));
 	return strcmp(method, "halving") == 0;
 }
 
@@ -57,12 +57,13 @@ request_json(const BmTraining *t, const BmRequest *request)
 	initStringInfo(&s);
 	appendStringInfoString(&s, "{\"source\":");
 	escape_json(&s, t->source_name);
-	appendStringInfo(&s, ",\"space\":%s,\"trials\":%d,\"method\":\"%s\",\"options\":%s,\"seed\":" INT64_FORMAT "}",
-					 request->space ? JsonbToCString(NULL, &request->space->root,
-													 VARSIZE(request->space))
-									: "null",
-					 request->trials, request->method,
-					 JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)), t->seed);
+	appendStringInfo(
+		&s,
+		",\"space\":%s,\"trials\":%d,\"method\":\"%s\",\"options\":%s,\"seed\":" INT64_FORMAT "}",
+		request->space ? JsonbToCString(NULL, &request->space->root, VARSIZE(request->space))
+					   : "null",
+		request->trials, request->method, JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)),
+		t->seed);
 	return bm_jsonb_parse(s.data);
 }
 
@@ -77,9 +78,8 @@ bm_tune_begin(BmTraining *t, const BmRequest *request)
 	tune->request = request_json(t, request);
 	tune->trial = palloc0(sizeof(BmTrial) * (drawn + 8));
 	for (const char *const *b = bm_baselines; *b; b++)
-		tune->trial[tune->ntrials++] = (BmTrial){.algorithm = bm_algorithm(*b),
-												 .options = bm_jsonb_parse("{}"),
-												 .baseline = true};
+		tune->trial[tune->ntrials++] = (BmTrial){
+			.algorithm = bm_algorithm(*b), .options = bm_jsonb_parse("{}"), .baseline = true};
 	for (int i = 1; i <= drawn; i++)
 	{
 		BmTrial *trial = &tune->trial[tune->ntrials++];
@@ -111,9 +111,10 @@ static void
 read_rows(BmTraining *t)
 {
 	BmParam p[2] = {bm_param_text(t->model), bm_param_int(t->tune->study)};
-	uint64 n = bm_read("SELECT trial, rung, status, value, recall, seconds, memory, answer_ms, message "
-					   "FROM behavmine.trial WHERE model = $1 AND study = $2 AND owner = current_user",
-					   2, p);
+	uint64 n =
+		bm_read("SELECT trial, rung, status, value, recall, seconds, memory, answer_ms, message "
+				"FROM behavmine.trial WHERE model = $1 AND study = $2 AND owner = current_user",
+				2, p);
 
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -131,7 +132,8 @@ read_rows(BmTraining *t)
 							.message = bm_row_text(i, 9, t->context)};
 	}
 	if (n > 0)
-		bm_progress_note("going on with study %d of model \"%s\": " UINT64_FORMAT " trials are done",
+		bm_progress_note("going on with study %d of model \"%s\": " UINT64_FORMAT
+						 " trials are done",
 						 t->tune->study, t->model, n);
 }
 
@@ -198,10 +200,11 @@ bm_tune_record(BmTraining *t)
 
 	p[12].null = !done;
 	SPI_connect();
-	bm_write("INSERT INTO behavmine.trial (model, study, trial, rung, algorithm, options, share, "
-			 "status, metric, value, recall, seconds, memory, answer_ms, message, request, watermark) "
-			 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-			 lengthof(p), p);
+	bm_write(
+		"INSERT INTO behavmine.trial (model, study, trial, rung, algorithm, options, share, "
+		"status, metric, value, recall, seconds, memory, answer_ms, message, request, watermark) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+		lengthof(p), p);
 	SPI_finish();
 	MemoryContextSwitchTo(old);
 }
@@ -213,9 +216,10 @@ bm_tune_mark(BmTraining *t)
 					bm_param_int(t->tune->best + 1), bm_param_int(t->version.version)};
 
 	SPI_connect();
-	bm_write("UPDATE behavmine.trial SET chosen = true, version = $4 WHERE model = $1 AND study = $2 "
-			 "AND trial = $3 AND owner = current_user AND share = 1",
-			 4, p);
+	bm_write(
+		"UPDATE behavmine.trial SET chosen = true, version = $4 WHERE model = $1 AND study = $2 "
+		"AND trial = $3 AND owner = current_user AND share = 1",
+		4, p);
 	SPI_finish();
 }
 
@@ -316,9 +320,9 @@ measure_trial(BmTraining *t, BmTrialResult *r, const BmTrial *trial, int rung)
 						 .seconds = f->seconds,
 						 .memory = f->memory,
 						 .answer_ms = bm_answer_ms(&t->run, &one, &t->split->valid)};
-	bm_progress_note("trial %d of %d: %-11s validation ndcg@%d %.4f  %6.1f s  %5zu MB  %6.2f ms", t->tune->next + 1,
-					 t->tune->ntrials, a->name, t->options.k, r->value, r->seconds,
-					 r->memory >> 20, r->answer_ms);
+	bm_progress_note("trial %d of %d: %-11s validation ndcg@%d %.4f  %6.1f s  %5zu MB  %6.2f ms",
+					 t->tune->next + 1, t->tune->ntrials, a->name, t->options.k, r->value,
+					 r->seconds, r->memory >> 20, r->answer_ms);
 }
 
 /* A trial that fails (weights that diverge) is one row that says so; a cancel ends the run. */
@@ -392,9 +396,10 @@ bm_tune_settle(BmTraining *t)
 			tune->best = i;
 	}
 	if (tune->best < 0)
-		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("no trial was finished"),
-						errhint("Raise \"max_seconds\" or behavmine.max_memory; behav_trials says why "
-								"each one ended.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED), errmsg("no trial was finished"),
+				 errhint("Raise \"max_seconds\" or behavmine.max_memory; behav_trials says why "
+						 "each one ended.")));
 	t->algorithm = pstrdup(tune->trial[tune->best].algorithm->name);
 	t->json = bm_jsonb_merge(t->json, tune->trial[tune->best].options);
 	t->options.tune = false;
@@ -410,7 +415,8 @@ emit_trial(FunctionCallInfo fcinfo, const BmTraining *t, int i, int rung)
 {
 	const BmTrial *trial = &t->tune->trial[i];
 	const BmTrialResult *r = &trial->result[rung];
-	bool done = r->status == BM_TRIAL_DONE, chosen = i == t->tune->best && rung == BM_TUNE_RUNGS - 1;
+	bool done = r->status == BM_TRIAL_DONE,
+		 chosen = i == t->tune->best && rung == BM_TUNE_RUNGS - 1;
 	const char *note = chosen ? t->note : r->message;
 	Datum values[17] = {0};
 	bool nulls[17] = {false};
@@ -449,9 +455,10 @@ emit_job(FunctionCallInfo fcinfo, const BmTraining *t, int64 job)
 	memset(nulls, true, sizeof(nulls));
 	values[0] = bm_text_datum(t->model);
 	values[15] = Int64GetDatum(job);
-	values[16] = bm_text_datum(psprintf("job " INT64_FORMAT " starts when this transaction commits; "
-										"see behav_jobs and behav_trials",
-										job));
+	values[16] =
+		bm_text_datum(psprintf("job " INT64_FORMAT " starts when this transaction commits; "
+							   "see behav_jobs and behav_trials",
+							   job));
 	nulls[0] = nulls[15] = nulls[16] = false;
 	bm_srf_row(fcinfo, values, nulls);
 }

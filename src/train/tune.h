@@ -31,8 +31,9 @@ typedef struct BmTrial
 {
 	const BmAlgorithm *algorithm;
 	Jsonb *options;
-	bool baseline;                       /* always fitted in full, at its defaults */
-	BmTrialResult result[BM_TUNE_RUNGS]; /* the last rung is the full budget; random search has it alone */
+	bool baseline; /* always fitted in full, at its defaults */
+	BmTrialResult
+		result[BM_TUNE_RUNGS]; /* the last rung is the full budget; random search has it alone */
 } BmTrial;
 
 typedef struct BmTune

@@ -153,17 +153,15 @@ bm_update_start(const BmTraining *t, BmFitStart *start, const BmFitted *f)
 static int
 epochs_of_update(const BmUpdate *u)
 {
-	return u->options.epochs > 0 ? u->options.epochs
-								 : Max(1, (int) ceil(EPOCH_SHARE * u->trained));
+	return u->options.epochs > 0 ? u->options.epochs : Max(1, (int) ceil(EPOCH_SHARE * u->trained));
 }
 
 pg_attribute_noreturn() static void too_late(const BmTraining *t, const char *algorithm)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_QUERY_CANCELED),
-			 errmsg("algorithm \"%s\" was not ready after \"max_seconds\"", algorithm),
-			 errdetail("The bound is %g seconds.", t->options.max_seconds),
-			 errhint("Raise \"max_seconds\"; the deployed version goes on answering.")));
+	ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
+					errmsg("algorithm \"%s\" was not ready after \"max_seconds\"", algorithm),
+					errdetail("The bound is %g seconds.", t->options.max_seconds),
+					errhint("Raise \"max_seconds\"; the deployed version goes on answering.")));
 }
 
 /* A part of the deployed version as it is without the newest slice. */
@@ -178,9 +176,8 @@ fit_part(BmTraining *t, const char *name, Jsonb *options)
 						.nitems = t->incumbent->items.n,
 						.item = t->update->item};
 	bool warm = a->core->warm_start;
-	BmFitted *f =
-		bm_fit_from(&t->run, a, settings, &t->split->data, &t->split->test,
-					warm ? epochs_of_update(t->update) : 0, warm ? &start : NULL);
+	BmFitted *f = bm_fit_from(&t->run, a, settings, &t->split->data, &t->split->test,
+							  warm ? epochs_of_update(t->update) : 0, warm ? &start : NULL);
 
 	if (f == NULL || f->stopped)
 		too_late(t, name);
@@ -201,12 +198,13 @@ fit_parts(BmTraining *t)
 	c->blend = (BmBlend){.n = n, .nitems = t->split->all.nitems};
 	for (int i = 0; i < n; i++)
 	{
-		BmFitted *f = fit_part(t, name[i], c->blended ? member(old->options, name[i]) : old->options);
+		BmFitted *f =
+			fit_part(t, name[i], c->blended ? member(old->options, name[i]) : old->options);
 
 		c->part[i] = c->n;
 		c->candidate[c->n++] = f;
-		c->blend.part[i] = (BmBlendPart){f->algorithm->core, f->bound,
-										 t->incumbent->blend.part[i].weight};
+		c->blend.part[i] =
+			(BmBlendPart){f->algorithm->core, f->bound, t->incumbent->blend.part[i].weight};
 		if (strcmp(name[i], "popular") == 0)
 			c->baseline = f;
 	}

@@ -16,14 +16,14 @@ typedef struct BmUpdateOptions
 typedef struct BmUpdate
 {
 	BmUpdateOptions options;
-	BmVersion *old;        /* row of the deployed version */
-	Jsonb *training;       /* options of training, those of the old version's included */
-	Jsonb *popular;        /* settings of its popularity, or NULL */
-	int trained;           /* epochs of the training that all updates go back to */
-	size_t events, items;  /* new ones */
-	uint32_t *item;        /* (items of the log) the old version's code, or BM_NONE */
-	double old_value;      /* NDCG@k of the old version on the newest slice; NaN: not compared */
-	size_t cases;          /* in that slice */
+	BmVersion *old;       /* row of the deployed version */
+	Jsonb *training;      /* options of training, those of the old version's included */
+	Jsonb *popular;       /* settings of its popularity, or NULL */
+	int trained;          /* epochs of the training that all updates go back to */
+	size_t events, items; /* new ones */
+	uint32_t *item;       /* (items of the log) the old version's code, or BM_NONE */
+	double old_value;     /* NDCG@k of the old version on the newest slice; NaN: not compared */
+	size_t cases;         /* in that slice */
 } BmUpdate;
 
 extern const BmOptionSpec bm_update_spec[];

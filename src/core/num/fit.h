@@ -34,8 +34,9 @@ typedef struct BmFitStart
 {
 	const BmTensors *tensors;
 	const char *prefix;
-	size_t nitems;        /* of the earlier fit */
-	const uint32_t *item; /* (items of the data) the earlier code, BM_NONE: a new item; NULL: the same */
+	size_t nitems; /* of the earlier fit */
+	const uint32_t
+		*item; /* (items of the data) the earlier code, BM_NONE: a new item; NULL: the same */
 } BmFitStart;
 
 /* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */
