@@ -44,7 +44,7 @@ SELECT behav_update('tune_als', deploy => 'perhaps');
 CREATE FUNCTION tune_answer(name text) RETURNS text LANGUAGE sql AS
 	$$SELECT string_agg(item_id || ':' || score, ' ' ORDER BY rank) FROM behav_recommend(7, 20, name, 'purchased')$$;
 CREATE TABLE tune_before AS SELECT name, tune_answer(name) AS answer FROM behavmine.model WHERE name LIKE 'tune\_%';
-INSERT INTO tune_events SELECT 7, item_id, 'purchase', now() FROM (SELECT split_part(answer, ':', 1)::bigint AS item_id FROM tune_before) x GROUP BY 1, 2;
+INSERT INTO tune_events SELECT 7, item_id, 'purchase', (SELECT max(ts) + interval '3 hours' FROM tune_all) FROM (SELECT split_part(answer, ':', 1)::bigint AS item_id FROM tune_before) x GROUP BY 1, 2;
 SELECT name, answer IS DISTINCT FROM tune_answer(name) AS changed FROM tune_before ORDER BY name;
 
 -- behav_tune: settings are a function of the seed and the number
