@@ -7,9 +7,8 @@
 #include "core/rec/segments.h"
 #include "model/encoder.h"
 
-/* Names of the parts: option "parts" of a blend, else the algorithm itself. */
-static int
-part_names(const BmVersion *v, char **name)
+int
+bm_version_parts(const BmVersion *v, char **name)
 {
 	JsonbValue *parts = NULL;
 	int n = 0;
@@ -140,7 +139,7 @@ static void
 bind_recommender(BmModel *model, const BmTensors *tensors)
 {
 	char *name[BM_MAX_BLEND];
-	int n = part_names(model->version, name);
+	int n = bm_version_parts(model->version, name);
 
 	model->blend.n = n;
 	model->blend.nitems = model->items.n;
