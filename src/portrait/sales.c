@@ -68,8 +68,8 @@ bm_sales_name(const BmSales *s)
 
 /* ---- zones ---- */
 
-static const char *
-checked_zone(const char *name)
+const char *
+bm_sales_zone(const char *name)
 {
 	pg_tz *tz = name ? pg_tzset(name) : session_timezone;
 
@@ -232,7 +232,7 @@ bm_sales(const char *source, const BmSalesColumns *columns, const BmSalesOptions
 	s->registered = source != NULL;
 	s->source = source ? bm_source_load(source) : source_of_table(columns, needs_user);
 	s->options = *options;
-	s->zone = checked_zone(options->time_zone);
+	s->zone = bm_sales_zone(options->time_zone);
 	s->user = bm_source_user_expr(s->source);
 	s->ts = bm_source_time_expr(s->source);
 	if (s->source->quantity)

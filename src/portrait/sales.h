@@ -62,6 +62,8 @@ extern BmSales *bm_sales(const char *source, const BmSalesColumns *columns,
  * are left out. of: "" or a condition on rows that begins with AND.
  */
 extern char *bm_sales_customers_sql(const BmSales *s, const char *of);
+/* A zone by name (NULL: the session's), checked: 22023. */
+extern const char *bm_sales_zone(const char *name);
 /* Days since 2000-01-01 as an instant, on the zone's clock (instants: UTC). */
 extern TimestampTz bm_sales_instant(const BmSales *s, double day);
 /* The day (or instant) of t as customers' first and last count it. */
