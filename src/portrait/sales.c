@@ -161,7 +161,7 @@ number_expr(const char *column)
 					quote_identifier(column));
 }
 
-/* A condition that leaves out rows without a customer or a possible time, and other behaviours. */
+/* A condition that leaves out rows without a customer or a possible time. */
 static char *
 row_condition(const BmSales *s, bool needs_user)
 {
@@ -185,8 +185,6 @@ row_condition(const BmSales *s, bool needs_user)
 		appendStringInfo(&sql, " AND %s IS NOT NULL", s->user);
 	else if (needs_user)
 		appendStringInfo(&sql, " AND %s OPERATOR(pg_catalog.<>) ''", s->user);
-	if (s->registered && source->event)
-		appendStringInfo(&sql, " AND %s", purchase_condition(source));
 	return sql.data;
 }
 
@@ -241,11 +239,24 @@ bm_sales(const char *source, const BmSalesColumns *columns, const BmSalesOptions
 		s->amount = number_expr(s->source->value);
 	if (s->amount && s->quantity && options->amount == BM_AMOUNT_AUTO)
 		s->amount = psprintf("(%s) OPERATOR(pg_catalog.*) (%s)", s->amount, s->quantity);
-	s->where = row_condition(s, needs_user);
+	s->valid = row_condition(s, needs_user);
+	s->bought = s->registered && s->source->event ? purchase_condition(s->source) : "true";
+	s->where = psprintf("%s AND %s", s->valid, s->bought);
 	return s;
 }
 
 /* ---- customers ---- */
+
+char *
+bm_sales_user_condition(const BmSales *s, const char *user)
+{
+	const BmSource *source = s->source;
+
+	if (!OidIsValid(source->user_type))
+		return psprintf(" AND %s OPERATOR(pg_catalog.=) %s", s->user, quote_literal_cstr(user));
+	return psprintf(" AND %s OPERATOR(pg_catalog.=) %s::%s", quote_identifier(source->user_id),
+					quote_literal_cstr(user), format_type_be_qualified(source->user_type));
+}
 
 char *
 bm_sales_customers_sql(const BmSales *s, const char *of)
