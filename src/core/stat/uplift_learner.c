@@ -154,11 +154,10 @@ fit_part(BmUpliftLearner *l, const Lesson *s, int p, double l2, BmPool *pool, co
 		.samples = &samples, .options = &options, .pool = pool, .mem = l->mem, .stop = stop};
 	BmStatus status = r->fit_begin(&fit);
 
-	if (status != BM_OK)
-		return status;
-	do
+	if (status == BM_OK)
+		status = BM_MORE;
+	while (status == BM_MORE || status == BM_EPOCH)
 		status = r->fit_step(&fit);
-	while (status == BM_MORE || status == BM_EPOCH);
 	if (status == BM_OK)
 		status = keep(l, &fit, p);
 	r->fit_end(&fit);
