@@ -118,17 +118,17 @@ must_be_bindable(const BmVersion *v)
 {
 	if (bm_version_bindable(v))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					errmsg("model \"%s\" does not recommend", v->model),
-					errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
-					strcmp(v->task, "uplift") == 0
-						? errhint("Ask it with behav_uplift_predict(%s, <row>).",
-								  quote_literal_cstr(v->model))
-					: strcmp(v->task, "value") == 0
-						? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
-								  quote_literal_cstr(v->model))
-						: errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
-								  quote_literal_cstr(v->model))));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" does not recommend", v->model),
+		 errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+		 strcmp(v->task, "uplift") == 0
+			 ? errhint("Ask it with behav_uplift_predict(%s, <row>).", quote_literal_cstr(v->model))
+		 : strcmp(v->task, "value") == 0
+			 ? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
+					   quote_literal_cstr(v->model))
+			 : errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
+					   quote_literal_cstr(v->model))));
 }
 
 static void

@@ -29,7 +29,7 @@ typedef struct BmChurn
 {
 	BmSales *sales;
 	BmChurnOptions options;
-	int64 horizon; /* microseconds */
+	int64 horizon;                      /* microseconds */
 	char *items, *items_key, *category; /* relation, key and column of the categories, or NULL */
 } BmChurn;
 

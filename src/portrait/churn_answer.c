@@ -40,8 +40,7 @@ answer(FunctionCallInfo fcinfo, const char *model, const char *user, bool has_at
 				 "f.recency, f.purchases FROM (%s) AS f CROSS JOIN LATERAL %s.behav_predict($1, f) "
 				 "AS p ORDER BY 1",
 				 (long long) c->horizon, bm_churn_sql(c, &at, 1, at, of),
-				 quote_identifier(
-					 get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)))),
+				 quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)))),
 		1, &param);
 }
 
@@ -138,9 +137,9 @@ survival_row(void *arg, TupleTableSlot *slot)
 		s->life = s->life ? repalloc_huge(s->life, s->capacity * sizeof(BmLifetimes))
 						  : palloc(s->capacity * sizeof(BmLifetimes));
 	}
-	s->life[s->n++] = (BmLifetimes){DatumGetFloat8(slot->tts_values[1]),
-									DatumGetInt64(slot->tts_values[2]),
-									DatumGetInt64(slot->tts_values[3])};
+	s->life[s->n++] =
+		(BmLifetimes){DatumGetFloat8(slot->tts_values[1]), DatumGetInt64(slot->tts_values[2]),
+					  DatumGetInt64(slot->tts_values[3])};
 	MemoryContextSwitchTo(old);
 }
 
@@ -162,7 +161,8 @@ lives_sql(const BmChurn *c, TimestampTz last, const char *segments, const char *
 		"OPERATOR(pg_catalog.-) gone)::pg_catalog.int8 FROM (SELECT %1$s AS g, "
 		"pg_catalog.date_part('epoch', coalesce(l.until, l.last) OPERATOR(pg_catalog.-) l.first) "
 		"OPERATOR(pg_catalog./) 86400 AS days, (l.until IS NOT NULL)::pg_catalog.int4 AS gone FROM "
-		"(SELECT u, pg_catalog.min(t) AS first, pg_catalog.max(t) AS last, pg_catalog.min(t) FILTER "
+		"(SELECT u, pg_catalog.min(t) AS first, pg_catalog.max(t) AS last, pg_catalog.min(t) "
+		"FILTER "
 		"(WHERE coalesce(next, %2$s) OPERATOR(pg_catalog.-) t OPERATOR(pg_catalog.>=) %3$s) AS "
 		"until FROM (SELECT u, t, pg_catalog.lead(t) OVER (PARTITION BY u ORDER BY t) AS next FROM "
 		"(SELECT u, t FROM (SELECT %4$s AS u, pg_catalog.date_trunc('day', %5$s) AS t, %9$s AS a "

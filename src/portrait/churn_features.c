@@ -26,9 +26,11 @@ const BmOptionSpec bm_churn_options[] = {
 	{"active", BM_OPT_INT, AT(active), "0", 0, 36500, NULL,
 	 "Only customers who bought in so many days before the cut; 0: all who ever bought."},
 	{"category", BM_OPT_TEXT, AT(category), NULL, 0, 0, NULL,
-	 "Column of the source's table of items; how many of its values a customer bought is a feature."},
+	 "Column of the source's table of items; how many of its values a customer bought is a "
+	 "feature."},
 	{"cuts", BM_OPT_INT, AT(cuts), "4", 3, BM_CHURN_MAX_CUTS, NULL,
-	 "At most so many cuts, a horizon apart: the last is tested on, the one before it validated on."},
+	 "At most so many cuts, a horizon apart: the last is tested on, the one before it validated "
+	 "on."},
 	{NULL, 0, 0, NULL, 0, 0, NULL, NULL}};
 
 /* What a feature needs beside customers and times. */
@@ -165,9 +167,9 @@ events_sql(const BmChurn *c, const char *of)
 		c->category ? psprintf("%s::text", c->category) : "NULL::text", s->user, s->ts, local,
 		local, s->amount ? s->amount : "NULL::float8", s->bought, item, s->source->relation,
 		s->valid, of,
-		c->items ? psprintf(" LEFT JOIN %s AS _item ON %s::text = _e.i::text", c->items,
-							c->items_key)
-				 : "");
+		c->items
+			? psprintf(" LEFT JOIN %s AS _item ON %s::text = _e.i::text", c->items, c->items_key)
+			: "");
 }
 
 /* A list of cuts as rows. */
@@ -183,8 +185,7 @@ cuts_sql(const TimestampTz *cut, int n)
 }
 
 char *
-bm_churn_sql(const BmChurn *c, const TimestampTz *cut, int ncuts, TimestampTz until,
-			 const char *of)
+bm_churn_sql(const BmChurn *c, const TimestampTz *cut, int ncuts, TimestampTz until, const char *of)
 {
 	/* what makes a day one with a purchase: returns of the day do not take back all of it */
 	const char *kept = "NOT (coalesce(min(e.a) < 0, false) AND coalesce(sum(e.a) <= 1e-9, false))";
@@ -192,8 +193,8 @@ bm_churn_sql(const BmChurn *c, const TimestampTz *cut, int ncuts, TimestampTz un
 	StringInfoData s;
 
 	initStringInfo(&s);
-	appendStringInfo(&s, "WITH e AS MATERIALIZED (%s), c (cut) AS (VALUES %s), ",
-					 events_sql(c, of), cuts_sql(cut, ncuts));
+	appendStringInfo(&s, "WITH e AS MATERIALIZED (%s), c (cut) AS (VALUES %s), ", events_sql(c, of),
+					 cuts_sql(cut, ncuts));
 	appendStringInfo(
 		&s,
 		"d AS (SELECT c.cut, e.u, e.day, max(e.t) AS t, min(e.t) AS t0, sum(e.a) AS a, "
@@ -312,10 +313,11 @@ bm_churn_stored(const BmVersion *v, TimestampTz *until)
 	char *relation;
 
 	if (member == NULL || member->type != jbvBinary)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("model \"%s\" does not know who leaves", v->model),
-				 errhint("Make one that does: SELECT * FROM behav_churn('my_churn', 'my_source').")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("model \"%s\" does not know who leaves", v->model),
+			 errhint("Make one that does: SELECT * FROM behav_churn('my_churn', 'my_source').")));
 	json = JsonbValueToJsonb(member);
 	horizon = bm_json_number(json, "horizon");
 	if (!(horizon > 0) || isnan(bm_json_number(json, "until")))

@@ -175,8 +175,7 @@ train(Call *c, Jsonb *options, const char *deploy, int64 seed)
 	bm_training_read(t);
 	bm_training_compute(t);
 	old = MemoryContextSwitchTo(t->context);
-	t->version.encoder =
-		bm_jsonb_merge(t->version.encoder, bm_churn_jsonb(c->churn, c->last));
+	t->version.encoder = bm_jsonb_merge(t->version.encoder, bm_churn_jsonb(c->churn, c->last));
 	t->version.watermark = c->last;
 	MemoryContextSwitchTo(old);
 	bm_training_save(t);
@@ -296,7 +295,8 @@ emit_all(FunctionCallInfo fcinfo, const Call *c)
 	measure_rule(r, days, &rule[0], &rule[1]);
 	emit(fcinfo, c, c->training->version.algorithm, model, true);
 	emit(fcinfo, c,
-		 isfinite(days) ? psprintf("no purchase for %.0f days", days) : "longest without a purchase",
+		 isfinite(days) ? psprintf("no purchase for %.0f days", days)
+						: "longest without a purchase",
 		 rule, false);
 	emit(fcinfo, c, "majority", base, false);
 }

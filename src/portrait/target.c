@@ -72,7 +72,7 @@ typedef struct Call
 	Offer **of;           /* (people, offers) or NULL */
 	int32_t *choice;
 	BmTarget target;
-	Offer **chosen; /* (target.chosen) best first */
+	Offer **chosen;            /* (target.chosen) best first */
 	Rhythm everybody, *rhythm; /* (people), or NULL */
 	BmMem mem;
 	BmWatch watch;
@@ -128,10 +128,10 @@ offer_row(void *arg, TupleTableSlot *slot)
 		return;
 	}
 	if (cost < 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("the cost of an offer must not be below zero"),
-						errdetail("User \"%s\" has %g.", TextDatumGetCString(slot->tts_values[0]),
-								  cost)));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the cost of an offer must not be below zero"),
+				 errdetail("User \"%s\" has %g.", TextDatumGetCString(slot->tts_values[0]), cost)));
 	if (c->n == c->capacity)
 	{
 		c->capacity = Max(1024, 2 * c->capacity);
@@ -174,11 +174,10 @@ check_column(const Call *c, Oid relation, const char *column, const char *argume
 		return;
 	names = bm_relation_columns(relation, &n);
 	near = bm_nearest(column, (const char *const *) names, n);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" does not exist in %s", column, c->relation),
-			 near ? errhint("Perhaps you meant %s => '%s'.", argument, near)
-				  : errhint("Name the column with %s => '<column>'.", argument)));
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("column \"%s\" does not exist in %s", column, c->relation),
+					near ? errhint("Perhaps you meant %s => '%s'.", argument, near)
+						 : errhint("Name the column with %s => '<column>'.", argument)));
 }
 
 static void
@@ -377,8 +376,7 @@ emit_offers(FunctionCallInfo fcinfo, const Call *c)
 		{
 			const Rhythm *r = &c->rhythm[o->user];
 			int hour = peak(r->hour, c->everybody.hour, HOURS, c->options.prior, true);
-			int weekday =
-				peak(r->weekday, c->everybody.weekday, WEEKDAYS, c->options.prior, false);
+			int weekday = peak(r->weekday, c->everybody.weekday, WEEKDAYS, c->options.prior, false);
 
 			values[9] = Int32GetDatum(hour);
 			values[10] = Int32GetDatum(weekday + 1);

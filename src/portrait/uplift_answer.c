@@ -67,8 +67,7 @@ bm_uplift_model(const char *name)
 	const char *wrong;
 
 	bm_mem_init(&m->mem, CurrentMemoryContext);
-	m->version =
-		bm_version_load(name ? name : bm_only_model(BM_UPLIFT_TASK, HOW_TO_MAKE), 0);
+	m->version = bm_version_load(name ? name : bm_only_model(BM_UPLIFT_TASK, HOW_TO_MAKE), 0);
 	must_be_uplift(m->version);
 	while (method < BM_UPLIFT_METHODS &&
 		   strcmp(bm_uplift_method_names[method], m->version->algorithm) != 0)
@@ -131,12 +130,11 @@ read_row(BmUpliftModel *m, FunctionCallInfo fcinfo)
 	else if (type_is_rowtype(type))
 		cell = bm_row_cells(m->reader, PG_GETARG_HEAPTUPLEHEADER(1));
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("argument \"row\" must be a row of a table, or jsonb"),
-				 errdetail("It is of type %s.", format_type_be(type)),
-				 errhint("SELECT p.* FROM <table> t, behav_uplift_predict(%s, t) p",
-						 quote_literal_cstr(m->version->model))));
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("argument \"row\" must be a row of a table, or jsonb"),
+						errdetail("It is of type %s.", format_type_be(type)),
+						errhint("SELECT p.* FROM <table> t, behav_uplift_predict(%s, t) p",
+								quote_literal_cstr(m->version->model))));
 	bmc_encoder_row(m->x, NULL, &m->encoder->core, cell);
 }
 
@@ -205,8 +203,7 @@ behav_uplift_scores(PG_FUNCTION_ARGS)
 		psprintf("SELECT _row.%s::pg_catalog.text, p.uplift, p.seen, p.low, p.high FROM %s _row "
 				 "CROSS JOIN LATERAL %s.behav_uplift_predict($1, _row) p",
 				 quote_identifier(id), bm_relation_name(relation),
-				 quote_identifier(
-					 get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)))),
+				 quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)))),
 		1, &model);
 	return (Datum) 0;
 }

@@ -20,8 +20,9 @@
 
 #define STREAM_SPLIT 0x55504c46 /* "UPLF" */
 #define STREAM_RANDOM 0x524e444d
-#define LEAST_ARM 10 /* people of each arm in each part */
+#define LEAST_ARM 10    /* people of each arm in each part */
 #define BAND_PEOPLE 800 /* an effect of a few percent shows in so many */
+#define FEW_COLUMNS 16
 #define MARGIN 0.02 /* as for models of rows */
 
 static const char *const deploy_rules[] = {"always", "if_better", "never"};
@@ -73,9 +74,10 @@ typedef struct Ranking
 {
 	const char *name;
 	double valid;
+	double error, loss; /* standard error of valid; squared distance to the effects on validation */
 	BmUpliftAreas test;
 	double top;
-	double low, high; /* of test's Qini; NaN: not asked */
+	double low, high; /* 95 % interval of test's Qini */
 } Ranking;
 
 typedef struct Call
@@ -96,7 +98,8 @@ typedef struct Call
 	Part train, valid, test, all;
 	BmTableEncoder *encoder; /* of the training part; at the end of everybody */
 	int best;                /* BmUpliftMethod, -1: none yet */
-	BmUpliftLearner learner; /* the best, fitted on the training part; at the end on everybody */
+	BmUpliftLearner candidate[BM_UPLIFT_METHODS]; /* fitted on the training part */
+	BmUpliftLearner learner; /* the best of them; at the end fitted on everybody */
 	Ranking ranking[BM_UPLIFT_METHODS], column, random;
 	bool tried[BM_UPLIFT_METHODS];
 	BmUpliftBand *band;
@@ -135,9 +138,10 @@ check_number(const BmColumn *c, const char *argument)
 {
 	if (c->kind == BM_COLUMN_NUMBER || c->kind == BM_COLUMN_BOOL)
 		return;
-	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("column \"%s\" of \"%s\" must be a number or boolean", c->name, argument),
-					errhint("Make a view with a column that is, as (answer = 'yes').")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of \"%s\" must be a number or boolean", c->name, argument),
+			 errhint("Make a view with a column that is, as (answer = 'yes').")));
 }
 
 static void
@@ -247,10 +251,9 @@ read_people(Call *c, Oid relation, char **features, int nfeatures)
 							errmsg("column \"%s\" cannot be a feature, too", features[i]),
 							errhint("Leave it out of \"features\".")));
 	if (nfeatures == 0)
-		c->encode.exclude =
-			c->encode.exclude ? bm_jsonb_merge(c->encode.exclude, arms) : arms;
-	c->plan = bm_encode_plan(relation, nfeatures ? features : NULL, nfeatures, c->outcome,
-							 &c->encode);
+		c->encode.exclude = c->encode.exclude ? bm_jsonb_merge(c->encode.exclude, arms) : arms;
+	c->plan =
+		bm_encode_plan(relation, nfeatures ? features : NULL, nfeatures, c->outcome, &c->encode);
 	c->plan->column[c->plan->n] = (BmFrameColumn){.name = c->outcome};
 	c->plan->column[c->plan->n + 1] = (BmFrameColumn){.name = c->treatment};
 	bm_frame_columns(relation, c->plan->column + c->plan->n, 2);
@@ -289,12 +292,12 @@ encode(Call *c, Part *p, bool fitted)
 {
 	size_t width = c->encoder->core.width;
 
-	bm_check_memory(&c->mem,
-					bmc_add(bmc_mul(p->n, bmc_mul(width, sizeof(float))),
-							bmc_uplift_learner_bytes(p->n, width, &c->settings,
-													 bmc_pool_threads(c->pool))),
-					psprintf("an uplift model of %zu people", p->n),
-					"Raise behavmine.max_memory, or take fewer people or features.");
+	bm_check_memory(
+		&c->mem,
+		bmc_add(bmc_mul(p->n, bmc_mul(width, sizeof(float))),
+				bmc_uplift_learner_bytes(p->n, width, &c->settings, bmc_pool_threads(c->pool))),
+		psprintf("an uplift model of %zu people", p->n),
+		"Raise behavmine.max_memory, or take fewer people or features.");
 	p->x = need(bmc_alloc(&c->mem, Max(p->n * width, 1), sizeof(float)));
 	p->outcome = need(bmc_alloc(&c->mem, Max(p->n, 1), sizeof(double)));
 	p->treated = need(bmc_alloc(&c->mem, Max(p->n, 1), sizeof(bool)));
@@ -364,25 +367,41 @@ measure(const Call *c, const Part *p, const float *score, size_t stride, double 
 	return criterion(c, &areas);
 }
 
-/* Fill what is known of a ranking from the test part; interval: by a bootstrap, too. */
+/* 95 % interval of the criterion of rows, by a bootstrap. */
 static void
-measure_test(Call *c, Ranking *r, const float *score, size_t stride, double sign, bool interval)
+interval_of(Call *c, const BmUpliftRow *rows, size_t n, double *low, double *high)
 {
-	BmUpliftRow *rows = ranked(&c->test, score, stride, sign);
-	double low[BM_UPLIFT_MEASURES], high[BM_UPLIFT_MEASURES];
+	double all_low[BM_UPLIFT_MEASURES], all_high[BM_UPLIFT_MEASURES];
 	int which = c->binary ? BM_UPLIFT_QINI : BM_UPLIFT_QINI_RAW;
 
+	bm_check(bmc_uplift_bootstrap(all_low, all_high, rows, n, c->options.top,
+								  (size_t) c->options.bootstrap, 0.95, (uint64) c->seed, c->pool,
+								  &c->mem, &c->watch.stop),
+			 "resample the people", NULL);
+	*low = all_low[which];
+	*high = all_high[which];
+}
+
+/* Standard error of the criterion on a part. */
+static double
+spread(Call *c, const Part *p, const float *score)
+{
+	BmUpliftRow *rows = ranked(p, score, 1, 1.0);
+	double low, high;
+
+	interval_of(c, rows, p->n, &low, &high);
+	pfree(rows);
+	return isfinite(high - low) ? (high - low) / (2.0 * 1.959964) : 0.0;
+}
+
+/* Fill what is known of a ranking from the test part. */
+static void
+measure_test(Call *c, Ranking *r, const float *score, size_t stride, double sign)
+{
+	BmUpliftRow *rows = ranked(&c->test, score, stride, sign);
+
 	r->test = areas_of(c, rows, c->test.n, &r->top);
-	r->low = r->high = NAN;
-	if (interval)
-	{
-		bm_check(bmc_uplift_bootstrap(low, high, rows, c->test.n, c->options.top,
-									  (size_t) c->options.bootstrap, 0.95, (uint64) c->seed,
-									  c->pool, &c->mem, &c->watch.stop),
-				 "resample the test part", NULL);
-		r->low = low[which];
-		r->high = high[which];
-	}
+	interval_of(c, rows, c->test.n, &r->low, &r->high);
 	pfree(rows);
 }
 
@@ -429,35 +448,75 @@ scores(Call *c, const BmUpliftLearner *l, const Part *p)
 	return score;
 }
 
+/*
+ * How far effects (n) are from the true ones, in the mean square, but for a constant: the mean of the
+ * transformed outcome is the true effect (Athey and Imbens 2016). The mean outcome is taken off to calm it.
+ */
+static double
+distance(const Part *p, const float *effect)
+{
+	double n = (double) p->n, mean = 0.0, share = 0.0, sum = 0.0;
+
+	for (size_t i = 0; i < p->n; i++)
+	{
+		mean += p->outcome[i] / n;
+		share += p->treated[i] / n;
+	}
+	for (size_t i = 0; i < p->n; i++)
+	{
+		double y = (p->outcome[i] - mean) / (p->treated[i] ? share : share - 1.0);
+
+		sum += ((double) effect[i] - 2.0 * y) * (double) effect[i];
+	}
+	return sum / n;
+}
+
 static void
 try_learner(Call *c, BmUpliftMethod method)
 {
 	Ranking *r = &c->ranking[method];
-	BmUpliftLearner l;
+	BmUpliftLearner *l = &c->candidate[method];
 	float *score;
-	bool better;
 
 	bm_progress_phase(BM_PHASE_FIT, bm_uplift_method_names[method]);
 	r->name = bm_uplift_method_names[method];
-	if (!fit(c, &l, method, &c->train))
+	if (!fit(c, l, method, &c->train))
 		return;
 	c->tried[method] = true;
-	score = scores(c, &l, &c->valid);
+	score = scores(c, l, &c->valid);
 	r->valid = measure(c, &c->valid, score, 1, 1.0);
+	r->loss = distance(&c->valid, score);
+	r->error = spread(c, &c->valid, score);
 	bmc_free(&c->mem, score);
-	score = scores(c, &l, &c->test);
-	measure_test(c, r, score, 1, 1.0, true);
+	score = scores(c, l, &c->test);
+	measure_test(c, r, score, 1, 1.0);
 	bmc_free(&c->mem, score);
-	better = c->best < 0 || r->valid > c->ranking[c->best].valid || isnan(c->ranking[c->best].valid);
-	if (better)
-	{
-		if (c->best >= 0)
-			bmc_uplift_learner_free(&c->learner);
-		c->learner = l;
-		c->best = (int) method;
-	}
-	else
-		bmc_uplift_learner_free(&l);
+}
+
+/*
+ * The best Qini on validation; of those that one standard error cannot tell from it, the one whose effects
+ * are nearest the true ones, for a Qini sees their order only, and money is spent by their size.
+ */
+static void
+choose_learner(Call *c)
+{
+	int top = -1;
+
+	for (int m = 0; m < BM_UPLIFT_METHODS; m++)
+		if (c->tried[m] && (top < 0 || c->ranking[m].valid > c->ranking[top].valid))
+			top = m;
+	c->best = top;
+	for (int m = 0; m < BM_UPLIFT_METHODS && top >= 0; m++)
+		if (c->tried[m] && c->ranking[m].valid >= c->ranking[top].valid - c->ranking[top].error &&
+			c->ranking[m].loss < c->ranking[c->best].loss)
+			c->best = m;
+	for (int m = 0; m < BM_UPLIFT_METHODS; m++)
+		if (c->tried[m] && m != c->best)
+			bmc_uplift_learner_free(&c->candidate[m]);
+	if (c->best < 0)
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("no uplift learner can be fitted on %s", c->relation)));
+	c->learner = c->candidate[c->best];
 }
 
 /* The feature, up or down, that ranks the training part best, as it does on the others. */
@@ -484,7 +543,7 @@ try_columns(Call *c)
 	bmc_encoder_feature(&c->encoder->core, best, name, sizeof(name), &column);
 	c->column.name = psprintf("one column: %s, %s first", name, sign > 0 ? "highest" : "lowest");
 	c->column.valid = measure(c, &c->valid, c->valid.x + best, width, sign);
-	measure_test(c, &c->column, c->test.x + best, width, sign, true);
+	measure_test(c, &c->column, c->test.x + best, width, sign);
 }
 
 static void
@@ -498,7 +557,7 @@ try_random(Call *c)
 		score[i] = (float) bmc_rng_double(&rng);
 	c->random.name = "random";
 	c->random.valid = measure(c, &c->valid, score, 1, 1.0);
-	measure_test(c, &c->random, score, 1, 1.0, true);
+	measure_test(c, &c->random, score, 1, 1.0);
 	bmc_free(&c->mem, score);
 }
 
@@ -538,8 +597,9 @@ make_bands(Call *c)
 	for (size_t b = 0; b < bins; b++)
 	{
 		size_t first = b * n / bins, last = (b + 1) * n / bins;
-		double vt, vc, effect = arm_mean(rows, first, last, true, &vt) -
-								arm_mean(rows, first, last, false, &vc);
+		double vt, vc,
+			effect =
+				arm_mean(rows, first, last, true, &vt) - arm_mean(rows, first, last, false, &vc);
 		double width = 1.959964 * sqrt(vt + vc);
 
 		if (isfinite(effect) && isfinite(width))
@@ -579,6 +639,7 @@ append_ranking(StringInfo s, const Ranking *r)
 	appendStringInfoString(s, s->data[s->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
 	escape_json(s, r->name);
 	append_number(s, "validation", r->valid);
+	append_number(s, "loss", r->loss);
 	append_number(s, "qini", r->test.qini);
 	append_number(s, "qini_raw", r->test.qini_raw);
 	append_number(s, "low", r->low);
@@ -656,8 +717,7 @@ save(Call *c)
 	bm_check(bmc_encoder_tensors(&c->encoder->core, "encoder/", tensors), "store the encoder",
 			 NULL);
 	if (!bmc_uplift_learner_tensors(&c->learner, tensors) ||
-		(c->nbands &&
-		 !bmc_tensors_add(tensors, NULL, "bands", BM_F32, c->band, 2, shape)))
+		(c->nbands && !bmc_tensors_add(tensors, NULL, "bands", BM_F32, c->band, 2, shape)))
 		elog(ERROR, "too many tensors in one version");
 	v->model = c->model;
 	v->task = BM_UPLIFT_TASK;
@@ -716,15 +776,14 @@ parse_options(Call *c, Jsonb *json)
 	bm_options_check(json, specs, 2, "behav_uplift");
 	bm_options_parse(o, uplift_options, json);
 	bm_options_parse(&c->encode, bm_row_encode_spec(), json);
-	c->settings = (BmUpliftSettings){
-		.l2 = o->l2,
-		.forest = {.trees = o->trees,
-				   .depth = o->depth,
-				   .min_arm = o->min_arm,
-				   .bins = 32,
-				   .criterion = BM_UPLIFT_BY_EFFECT,
-				   .sample = 0.5,
-				   .honest = true}};
+	c->settings = (BmUpliftSettings){.l2 = o->l2,
+									 .forest = {.trees = o->trees,
+												.depth = o->depth,
+												.min_arm = o->min_arm,
+												.bins = 32,
+												.criterion = BM_UPLIFT_BY_EFFECT,
+												.sample = 0.5,
+												.honest = true}};
 }
 
 static int
@@ -748,15 +807,16 @@ train(Call *c)
 		c->settings.forest.min_arm = (int) Max(10, c->train.n / 400);
 	c->pool = bm_pool_open(c->context, bm_threads(), false);
 	fit_encoder(c, &c->train);
+	/* of few columns each split may take any: one that matters is then never missed */
+	if (c->encoder->core.width <= FEW_COLUMNS)
+		c->settings.forest.columns = (int) c->encoder->core.width;
 	encode(c, &c->train, true);
 	encode(c, &c->valid, false);
 	encode(c, &c->test, false);
 	for (int m = 0; m < BM_UPLIFT_METHODS; m++)
 		if (only < 0 || only == m)
 			try_learner(c, (BmUpliftMethod) m);
-	if (c->best < 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("no uplift learner can be fitted on %s", c->relation)));
+	choose_learner(c);
 	try_columns(c);
 	try_random(c);
 	make_bands(c);

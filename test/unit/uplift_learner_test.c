@@ -79,8 +79,8 @@ test_planted(bool binary, double share)
 		BmUpliftLearner l, back;
 		BmTensors t = {0};
 
-		CHECK_INT(bmc_uplift_learner_fit(&l, (BmUpliftMethod) m, &d, binary, &settings, 1, NULL, mem,
-										 NULL),
+		CHECK_INT(bmc_uplift_learner_fit(&l, (BmUpliftMethod) m, &d, binary, &settings, 1, NULL,
+										 mem, NULL),
 				  BM_OK);
 		bmc_uplift_learner_predict(effect, &l, x, N);
 		if (correlation(effect, truth) < 0.6)

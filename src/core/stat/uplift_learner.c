@@ -100,8 +100,7 @@ prepare(Lesson *s, const BmUpliftLearner *l, const BmUpliftData *d, int p, doubl
 		else
 			memcpy(to, x, d->width * sizeof(float));
 		if (l->method == BM_UPLIFT_TRANSFORM)
-			s->y[s->n] =
-				transformed(d->outcome[i], d->treated[i], l->binary, e, &s->weight[s->n]);
+			s->y[s->n] = transformed(d->outcome[i], d->treated[i], l->binary, e, &s->weight[s->n]);
 		s->n++;
 	}
 	return BM_OK;
@@ -201,8 +200,7 @@ bmc_uplift_learner_fit(BmUpliftLearner *l, BmUpliftMethod method, const BmUplift
 
 	*l = (BmUpliftLearner){.method = method, .width = data->width, .binary = binary, .mem = mem};
 	if (status == BM_OK && method == BM_UPLIFT_FOREST)
-		status =
-			bmc_uplift_forest_fit(&l->forest, data, &settings->forest, seed, pool, mem, stop);
+		status = bmc_uplift_forest_fit(&l->forest, data, &settings->forest, seed, pool, mem, stop);
 	for (int p = 0; p < parts_of(method) && status == BM_OK; p++)
 	{
 		Lesson s;
@@ -378,8 +376,7 @@ static const float *
 weights(const BmUpliftLearner *l, int p, double *bias)
 {
 	size_t shape[2] = {1, part_width(l->method, l->width)}, one = 1;
-	const BmTensor *w =
-		bmc_tensors_find(&l->tensors, part_prefix[p], "weight", BM_F32, 2, shape);
+	const BmTensor *w = bmc_tensors_find(&l->tensors, part_prefix[p], "weight", BM_F32, 2, shape);
 	const BmTensor *b = bmc_tensors_find(&l->tensors, part_prefix[p], "bias", BM_F32, 1, &one);
 
 	*bias = (double) ((const float *) b->data)[0];
