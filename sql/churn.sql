@@ -41,7 +41,7 @@ SELECT bool_and(categories BETWEEN 1 AND 5 AND items >= categories) AS breadth, 
 SELECT answer LIKE 'no purchase for%' AS rule, answer = 'majority' AS majority, auc > 0.75 AS useful, auc = 0.5 AS coin, accuracy > 0.5 AS right, log_loss < 0.69 AS calibrated, tested_at, deployed
 FROM behav_churn('leaving', 'shop', '20 days', 'logistic');
 SELECT algorithm, metric, value > baseline AS better, rows > 500 AS rows FROM behav_versions WHERE model = 'leaving';
-SELECT count(*) > 300 AS all_customers, bool_and(probability BETWEEN 0 AND 1) AS probabilities, max(until - at) AS horizon FROM behav_churn_table('leaving');
+SELECT count(*) > 300 AS all_customers, bool_and(probability BETWEEN 0 AND 1) AS probabilities, max(until - at) = interval '20 days' AS horizon FROM behav_churn_table('leaving');
 SELECT count(*) AS same FROM behav_churn_risk(42, 'leaving') NATURAL JOIN behav_churn_table('leaving');
 SELECT count(*) AS same FROM behav_churn_risk('42'::text, 'leaving', '2024-12-01') NATURAL JOIN behav_churn_table('leaving', '2024-12-01');
 -- the newest cut, predicted as of then: who left had the higher probability
