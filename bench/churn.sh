@@ -4,7 +4,8 @@
 #
 #   bench/churn.sh [horizon in days ...]      default 30 60 90
 #
-# BEHAVMINE_DATA is the folder of online_retail.csv.xz.
+# BEHAVMINE_DATA is the folder of online_retail.csv.xz. gbdt needs libxgboost: the system's, or that of the interpreter
+# PYTHON; else it is skipped.
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 DATA=${BEHAVMINE_DATA:-$ROOT/../shared/data}
@@ -12,7 +13,9 @@ DATA=${BEHAVMINE_DATA:-$ROOT/../shared/data}
 [ $# -gt 0 ] || set -- 30 60 90
 . "$ROOT/test/server.sh"
 server_start main shared_buffers=256MB work_mem=64MB jit=off
-export PGOPTIONS="-c client_min_messages=warning -c behavmine.progress=off -c TimeZone=UTC"
+library=
+[ -z "${PYTHON:-}" ] || library=$("$PYTHON" -c 'import os, xgboost; print(os.path.join(os.path.dirname(xgboost.__file__), "lib", "libxgboost.so"))' 2>/dev/null || true)
+export PGOPTIONS="-c client_min_messages=warning -c behavmine.progress=off -c TimeZone=UTC -c behavmine.xgboost_library=$library"
 psql -Xqc "CREATE EXTENSION behavmine" -c "CREATE TABLE retail (invoice text, code text, description text, quantity int, at text, price float8, customer text, country text)"
 xz -dc "$DATA/online_retail.csv.xz" | psql -Xqc "COPY retail FROM STDIN (FORMAT csv, HEADER, ENCODING 'latin1')"
 psql -Xqc "CREATE TABLE sale AS SELECT customer, code, at::timestamp AS at, price, quantity FROM retail WHERE customer <> ''" \
