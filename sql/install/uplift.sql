@@ -137,3 +137,33 @@ RETURNS TABLE (measure text, value float8, low float8, high float8)
 AS 'MODULE_PATHNAME', 'behav_uplift_report' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 8;
 COMMENT ON FUNCTION @extschema@.behav_uplift_report(@extschema@.behav_uplift_state, float8, int, float8, bigint) IS
 'Effect, Qini and AUUC in both scalings and the effect among the best, with bootstrap intervals. Example: SELECT t.* FROM (SELECT behav_uplift_agg(bought::int, mailed, score) AS s FROM campaign) c, behav_uplift_report(c.s) t';
+
+-- models
+
+CREATE FUNCTION @extschema@.behav_uplift(
+	model text, data regclass, outcome name, treatment name, features name[] = NULL,
+	options jsonb = '{}', deploy text = 'if_better', seed bigint = 0)
+RETURNS TABLE (
+	model text, version int, ranking text, chosen boolean, validation float8, qini float8, low float8,
+	high float8, auuc float8, effect_top float8, deployed boolean, note text)
+AS 'MODULE_PATHNAME', 'behav_uplift' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 6;
+COMMENT ON FUNCTION @extschema@.behav_uplift(text, regclass, name, name, name[], jsonb, text, bigint) IS
+'Train a model of whom a treatment moves as a new version: the best of four learners by Qini on validation, measured on a test part beside the best rule of one column and a random order. Example: SELECT * FROM behav_uplift(''mail'', ''campaign'', outcome => ''bought'', treatment => ''mailed'')';
+
+CREATE FUNCTION @extschema@.behav_uplift_predict(
+	model text, "row" anyelement, OUT uplift float8, OUT seen float8, OUT low float8, OUT high float8)
+AS 'MODULE_PATHNAME', 'behav_uplift_predict' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION @extschema@.behav_uplift_predict(text, anyelement) IS
+'What the treatment is expected to change for one row of a table, or a JSON object; and the effect that was seen, with its 95 % interval, on people of such a score in the test part. Example: SELECT t.user_id, p.* FROM campaign t, behav_uplift_predict(''mail'', t) p';
+
+CREATE FUNCTION @extschema@.behav_uplift_scores(model text, data regclass, id name = 'user_id')
+RETURNS TABLE (id text, uplift float8, seen float8, low float8, high float8)
+AS 'MODULE_PATHNAME', 'behav_uplift_scores' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.behav_uplift_scores(text, regclass, name) IS
+'As behav_uplift_predict, for every row of a table. Example: SELECT * FROM behav_uplift_scores(''mail'', ''customers'') ORDER BY uplift DESC LIMIT 100';
+
+CREATE FUNCTION @extschema@.behav_uplift_explain(model text, "row" anyelement)
+RETURNS TABLE (feature text, share float8)
+AS 'MODULE_PATHNAME', 'behav_uplift_explain' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 20;
+COMMENT ON FUNCTION @extschema@.behav_uplift_explain(text, anyelement) IS
+'What each column of a row adds to the expected effect, the strongest first: the coefficients, or the forest''s paths; in log-odds where the learner is logistic. Example: SELECT e.* FROM campaign t, behav_uplift_explain(''mail'', t) e WHERE t.user_id = 42';

@@ -120,7 +120,8 @@ must_be_bindable(const BmVersion *v)
 		const char *task, *ask;
 	} others[] = {{"value", "behav_clv_table"},
 				  {"forecast", "behav_forecast_table"},
-				  {"segment", "behav_segment_table"}};
+				  {"segment", "behav_segment_table"},
+				  {"uplift", "behav_uplift_scores"}};
 
 	if (bm_version_bindable(v))
 		return;

@@ -79,18 +79,6 @@ customer_row(void *arg, TupleTableSlot *slot)
 	c->newest = c->n == 1 ? row->last : Max(c->newest, row->last);
 }
 
-/* A condition on the one customer, that an index on the column serves. */
-static char *
-user_condition(const BmSales *s, const char *user)
-{
-	const BmSource *source = s->source;
-
-	if (!OidIsValid(source->user_type))
-		return psprintf(" AND %s OPERATOR(pg_catalog.=) %s", s->user, quote_literal_cstr(user));
-	return psprintf(" AND %s OPERATOR(pg_catalog.=) %s::%s", quote_identifier(source->user_id),
-					quote_literal_cstr(user), format_type_be_qualified(source->user_type));
-}
-
 void
 bm_customers_read(BmCustomers *out, const BmSales *s, const TimestampTz *until, const char *user,
 				  bool users, BmMem *mem)
@@ -98,7 +86,7 @@ bm_customers_read(BmCustomers *out, const BmSales *s, const TimestampTz *until, 
 	Reader r = {out, users};
 	Oid type = TIMESTAMPTZOID;
 	Datum value = until ? TimestampTzGetDatum(*until) : (Datum) 0;
-	char *sql = bm_sales_customers_sql(s, user ? user_condition(s, user) : "");
+	char *sql = bm_sales_customers_sql(s, user ? bm_sales_user_condition(s, user) : "");
 
 	*out = (BmCustomers){.mem = mem};
 	sql =

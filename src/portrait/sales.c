@@ -68,8 +68,8 @@ bm_sales_name(const BmSales *s)
 
 /* ---- zones ---- */
 
-static const char *
-checked_zone(const char *name)
+const char *
+bm_sales_zone(const char *name)
 {
 	pg_tz *tz = name ? pg_tzset(name) : session_timezone;
 
@@ -161,7 +161,7 @@ number_expr(const char *column)
 					quote_identifier(column));
 }
 
-/* A condition that leaves out rows without a customer or a possible time, and other behaviours. */
+/* A condition that leaves out rows without a customer or a possible time. */
 static char *
 row_condition(const BmSales *s, bool needs_user)
 {
@@ -185,8 +185,6 @@ row_condition(const BmSales *s, bool needs_user)
 		appendStringInfo(&sql, " AND %s IS NOT NULL", s->user);
 	else if (needs_user)
 		appendStringInfo(&sql, " AND %s OPERATOR(pg_catalog.<>) ''", s->user);
-	if (s->registered && source->event)
-		appendStringInfo(&sql, " AND %s", purchase_condition(source));
 	return sql.data;
 }
 
@@ -232,7 +230,7 @@ bm_sales(const char *source, const BmSalesColumns *columns, const BmSalesOptions
 	s->registered = source != NULL;
 	s->source = source ? bm_source_load(source) : source_of_table(columns, needs_user);
 	s->options = *options;
-	s->zone = checked_zone(options->time_zone);
+	s->zone = bm_sales_zone(options->time_zone);
 	s->user = bm_source_user_expr(s->source);
 	s->ts = bm_source_time_expr(s->source);
 	if (s->source->quantity)
@@ -241,11 +239,24 @@ bm_sales(const char *source, const BmSalesColumns *columns, const BmSalesOptions
 		s->amount = number_expr(s->source->value);
 	if (s->amount && s->quantity && options->amount == BM_AMOUNT_AUTO)
 		s->amount = psprintf("(%s) OPERATOR(pg_catalog.*) (%s)", s->amount, s->quantity);
-	s->where = row_condition(s, needs_user);
+	s->valid = row_condition(s, needs_user);
+	s->bought = s->registered && s->source->event ? purchase_condition(s->source) : "true";
+	s->where = psprintf("%s AND %s", s->valid, s->bought);
 	return s;
 }
 
 /* ---- customers ---- */
+
+char *
+bm_sales_user_condition(const BmSales *s, const char *user)
+{
+	const BmSource *source = s->source;
+
+	if (!OidIsValid(source->user_type))
+		return psprintf(" AND %s OPERATOR(pg_catalog.=) %s", s->user, quote_literal_cstr(user));
+	return psprintf(" AND %s OPERATOR(pg_catalog.=) %s::%s", quote_identifier(source->user_id),
+					quote_literal_cstr(user), format_type_be_qualified(source->user_type));
+}
 
 char *
 bm_sales_customers_sql(const BmSales *s, const char *of)

@@ -40,7 +40,9 @@ typedef struct BmSales
 	char *user, *ts;  /* SQL expressions */
 	char *amount;     /* float8, or NULL: unknown; not finite: NULL */
 	char *quantity;   /* float8, or NULL */
-	char *where;      /* condition on rows that are purchases or returns */
+	char *valid;      /* condition on rows that have a customer and a possible time */
+	char *bought;     /* condition on behaviours that are purchases or returns */
+	char *where;      /* both */
 } BmSales;
 
 /* Columns of a table, as the caller named them; NULL where not. */
@@ -62,6 +64,10 @@ extern BmSales *bm_sales(const char *source, const BmSalesColumns *columns,
  * are left out. of: "" or a condition on rows that begins with AND.
  */
 extern char *bm_sales_customers_sql(const BmSales *s, const char *of);
+/* " AND user = ..." on the one customer of this key, which an index on the column serves. */
+extern char *bm_sales_user_condition(const BmSales *s, const char *user);
+/* A zone by name (NULL: the session's), checked: 22023. */
+extern const char *bm_sales_zone(const char *name);
 /* Days since 2000-01-01 as an instant, on the zone's clock (instants: UTC). */
 extern TimestampTz bm_sales_instant(const BmSales *s, double day);
 /* The day (or instant) of t as customers' first and last count it. */
