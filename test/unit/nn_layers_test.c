@@ -288,7 +288,7 @@ check_last(const Attention *a, const float *naive, size_t T)
 	for (size_t s = 0; s < S; s++)
 		memcpy(q + s * D, a->qkv + (a->r.start[s + 1] - 1 - a->r.start[0]) * 3 * D,
 			   D * sizeof(float));
-	bmc_attention_last(last, q, kv, &a->r, D, a->H, a->scratch);
+	bmc_attention_last(last, NULL, q, kv, &a->r, D, a->H, a->scratch);
 	for (size_t s = 0; s < S; s++)
 		most =
 			fmax(most, worst(last + s * D, naive + (a->r.start[s + 1] - 1 - a->r.start[0]) * D, D));

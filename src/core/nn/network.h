@@ -49,8 +49,11 @@ typedef struct BmNetwork
 extern BmStatus bmc_network_plan(BmNetwork *net, const BmNetworkSpec *spec,
 								 const BmNetworkInput *input, char *error);
 extern BmNetworkInput bmc_network_input(const BmSamples *s);
-/* Rows that enter layer i, and that it answers, for S samples with T rows. */
+/* Rows of a shape, for S samples with T rows. */
 extern size_t bmc_network_rows(const BmDims *dims, size_t S, size_t T);
+/* Rows of its first input that a layer reads, and rows that it answers. */
+extern size_t bmc_layer_rows_in(const BmLayer *l, size_t S, size_t T);
+extern size_t bmc_layer_rows_out(const BmLayer *l, size_t S, size_t T);
 static inline const BmDims *
 bmc_network_out(const BmNetwork *net)
 {
@@ -80,6 +83,7 @@ typedef struct BmPass
 	float *y[BM_NETWORK_LAYERS], *dy[BM_NETWORK_LAYERS], *keep[BM_NETWORK_LAYERS];
 	bool filled[BM_NETWORK_LAYERS];   /* dy holds something */
 	float *scratch, *spare;           /* of a layer; of a second gradient to the same buffer */
+	float *gathered[BM_NETWORK_LAYERS]; /* newest rows of the inputs that are gathered */
 	double *stats[BM_NETWORK_LAYERS]; /* of the whole batch, NULL outside of training */
 	BmDropout drop;                   /* of this batch and shard */
 	bool training;
