@@ -243,8 +243,8 @@ pull_last_back(BmNetwork *net)
 	{
 		BmLayer *l = &net->layer[i];
 
-		l->newest = l->out.steps && (l->type->row_wise || l->type->can_newest) &&
-					newest_is_enough(net, i);
+		l->newest =
+			l->out.steps && (l->type->row_wise || l->type->can_newest) && newest_is_enough(net, i);
 	}
 	for (int i = 0; i < net->n; i++)
 	{

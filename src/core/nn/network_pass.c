@@ -123,6 +123,18 @@ bmc_network_pass_size(const BmNetwork *net, size_t S, size_t T, bool backward, b
 	return bmc_add(lay(&p, net, S, T, backward, input_wanted, NULL), 64);
 }
 
+size_t
+bmc_network_layer_bytes(const BmNetwork *net, int i, size_t S, size_t T)
+{
+	const BmLayer *l = &net->layer[i];
+	size_t rows = bmc_layer_rows_in(l, S, T), n = layer_floats(net, i, S, T);
+
+	n = bmc_add(l->learns ? bmc_mul(2, n) : n, bmc_mul(S, gathered_width(l, l->spec.inputs)));
+	if (l->type->keep && !l->done_before)
+		n = bmc_add(n, l->type->keep(l, rows));
+	return bmc_mul(n, sizeof(float));
+}
+
 BmPass
 bmc_network_pass(const BmNetwork *net, size_t S, size_t T, bool backward, bool input_wanted,
 				 void *memory)
