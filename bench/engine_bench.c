@@ -4,12 +4,14 @@
  *		max-pool 2x2, dense 10, batch 32), a GRU and a Transformer (width 64, length 50, batch 128); and
  *		what sgemm reaches on the products that the reference case is made of.
  *
- * usage: engine_bench THREADS [ROWS]     prints "name samples/s", one a line
+ * usage: engine_bench THREADS [ROWS [NAME]]     prints "name samples/s", one a line; NAME: only that one
  */
 #include <time.h>
 
 #include "nn_cases.h"
 #include "unit.h"
+
+static const char *only;
 
 static double
 now(void)
@@ -56,8 +58,11 @@ run(const char *name, BmNetworkOptions *o, const BmSamples *s, BmPool *pool, dou
 	BmFit fit = {.samples = s, .options = o, .seed = 1, .mem = unit_heap(&heap), .pool = pool};
 	double started, spent;
 	size_t batches = 0;
-	BmStatus status = bmc_network.fit_begin(&fit);
+	BmStatus status;
 
+	if (only && strcmp(only, name) != 0)
+		return;
+	status = bmc_network.fit_begin(&fit);
 	if (status != BM_OK)
 	{
 		fprintf(stderr, "%s: %s\n", name, fit.error);
@@ -159,6 +164,7 @@ main(int argc, char **argv)
 	BmSamples maps = samples(n, 256, 1), windows = samples(4096, 64, 50);
 	BmPool *pool = NULL;
 
+	only = argc > 3 ? argv[3] : NULL;
 	bmc_blas_open(threads);
 	threads = bmc_blas_threads(threads);
 	if (threads > 1)

@@ -19,6 +19,11 @@ SELECT algorithm, metric, value > 0.8 AS learned FROM behav_train('own', 'cnn', 
 		{"type": "concat", "branches": [[], [{"type": "dense", "units": 4}, {"type": "batch_norm"}]]},
 		{"type": "dense", "units": 3}, {"type": "softmax"}]}', seed => 1);
 
+-- every layer, its shape, its parameters, the memory of a batch; the tensors after them
+SELECT part, shape, parameters, bytes, note FROM behav_summary('own') WHERE part LIKE 'layer %';
+SELECT sum(parameters) FILTER (WHERE part LIKE 'layer %') = sum(parameters) FILTER (WHERE part LIKE 'cnn/layer%') AS same_parameters
+FROM behav_summary('own');
+
 -- answers, explanations, the same again from the same seed
 SELECT (p).class = label AS right, (p).probability BETWEEN 0 AND 1 AS chance
 FROM (SELECT behav_predict('mlp', rings) AS p, label FROM rings WHERE id = 4) q;
@@ -54,5 +59,40 @@ SELECT try_layers('[{"type": "dense", "units": 3}]', ', "loss": "binary_cross_en
 SELECT try_layers('[{"type": "dense", "units": 64}, {"type": "dense", "units": 3}]', ', "loss": "mse", "optimizer": "sgd", "learning_rate": 10')
 	LIKE '22000%not finite at step%' AS diverged;
 DROP FUNCTION try_layers;
+
+-- what can be known without the rows is said before these are read: this view cannot be
+CREATE VIEW unreadable AS SELECT i AS id, 1 / (i - i) AS a, i % 2 = 0 AS label FROM generate_series(1, 100) i;
+CREATE FUNCTION try_unread(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM behav_train('no', 'mlp', data => 'unreadable', target => 'label', features => '{a}', options => options);
+	RETURN 'trained';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT try_unread('{"epochs": 2}');
+SELECT try_unread('{"layers": [{"type": "convd", "filters": 8}]}');
+SELECT try_unread('{"layers": [{"type": "dense"}]}');
+SELECT try_unread('{"layers": [{"type": "dense", "units": 8, "unit": 1}]}');
+SELECT try_unread('{"optimizer": "sgd", "nesterov": true}');
+DROP FUNCTION try_unread;
+DROP VIEW unreadable;
+
+-- a loss that runs off after some epochs: the best of these is kept, and a warning says so
+CREATE TABLE line AS SELECT i AS id, sin(i * 12.9898) AS a, sin(i * 78.233) AS b, 3 * sin(i * 12.9898) + 1 AS y FROM generate_series(1, 400) i;
+\set VERBOSITY terse
+SELECT algorithm, value > -100 AS kept FROM behav_train('off', 'mlp', data => 'line', target => 'y', features => '{a,b}',
+	options => '{"layers": [{"type": "dense", "units": 1}], "optimizer": "sgd", "learning_rate": 5, "batch": 65536, "epochs": 300, "patience": 300, "refit": false}', seed => 1);
+\set VERBOSITY default
+SELECT count(*) BETWEEN 2 AND 299 AS epochs_before FROM (SELECT DISTINCT epoch FROM behav_history('off')) e;
+DROP TABLE line;
+
+-- no algorithm named: a net where two features must be seen together, a line where each counts alone
+CREATE TABLE truth AS SELECT i AS id, a, b, sin(i * 7.77) AS c, sin(i * 5.31) AS d, (a > 0) <> (b > 0) AS both_count, a + b + noise > 0 AS each_counts
+FROM (SELECT i, sin(i * 12.9898) AS a, sin(i * 78.233) AS b, sin(i * 37.719) + sin(i * 5.1713) AS noise FROM generate_series(1, 1500) i) s;
+SELECT algorithm AS sees_both FROM behav_train('xor', data => 'truth', target => 'both_count', features => '{a,b}',
+	options => '{"candidates": ["logistic", "mlp"], "learning_rate": 0.01, "epochs": 40}', seed => 1);
+SELECT algorithm AS plain FROM behav_train('plain', data => 'truth', target => 'each_counts', features => '{a,b,c,d}',
+	options => '{"candidates": ["logistic", "mlp"], "learning_rate": 0.01, "epochs": 40}', seed => 1);
+DROP TABLE truth;
 DROP TABLE rings;
-SELECT count(behav_drop_model(m)) AS dropped FROM unnest('{mlp,cnn,tokens,own,twice}'::text[]) m;
+SELECT count(behav_drop_model(m)) AS dropped FROM unnest('{mlp,cnn,tokens,own,twice,off,xor,plain}'::text[]) m;

@@ -46,7 +46,7 @@ CREATE FUNCTION @extschema@.behav_summary(model text, version int = NULL)
 RETURNS TABLE (part text, shape int[], parameters bigint, bytes bigint, note text)
 AS 'MODULE_PATHNAME', 'behav_summary' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.behav_summary(text, int) IS
-'The tensors of a version (of the deployed one by default) with shape and size; reading them verifies them. Example: SELECT * FROM behav_summary(''shop'')';
+'The layers of a version that is a network over rows (the shape of what each answers, its parameters, bytes of a batch), then its tensors with shape and size; reading them verifies them. Of the deployed version by default. Example: SELECT * FROM behav_summary(''shop'')';
 
 CREATE FUNCTION @extschema@.behav_history(model text, version int = NULL)
 RETURNS TABLE (epoch int, loss float8, metric text, value float8, seconds float8)

@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "model/inspect.h"
 #include "model/query.h"
 #include "model/registry.h"
 
@@ -89,9 +90,9 @@ note_of(const BmVersion *v, const BmTensor *t)
 	return t->dtype == BM_I32 ? "codes and offsets" : NULL;
 }
 
-static void
-emit_part(FunctionCallInfo fcinfo, const char *part, const int32 *shape, int ndim, int64 parameters,
-		  int64 bytes, const char *note)
+void
+bm_summary_part(FunctionCallInfo fcinfo, const char *part, const int32 *shape, int ndim,
+				int64 parameters, int64 bytes, const char *note)
 {
 	Datum values[5];
 	bool nulls[5] = {false, shape == NULL, false, false, note == NULL};
@@ -104,7 +105,10 @@ emit_part(FunctionCallInfo fcinfo, const char *part, const int32 *shape, int ndi
 	bm_srf_row(fcinfo, values, nulls);
 }
 
-/* behav_summary(model text, version int): part, shape, parameters, bytes, note; the last row adds up. */
+/*
+ * behav_summary(model text, version int): part, shape, parameters, bytes, note: the layers of a network
+ * over rows, then the tensors that are stored; the last row adds these up.
+ */
 BM_FUNCTION(behav_summary);
 Datum
 behav_summary(PG_FUNCTION_ARGS)
@@ -119,6 +123,7 @@ behav_summary(PG_FUNCTION_ARGS)
 	bm_srf_begin(fcinfo);
 	bm_mem_init(&mem, context);
 	bm_version_tensors(v, tensors, NULL, &mem);
+	bm_summary_layers(fcinfo, v, tensors);
 	for (int i = 0; i < tensors->n; i++)
 	{
 		const BmTensor *t = &tensors->t[i];
@@ -127,12 +132,12 @@ behav_summary(PG_FUNCTION_ARGS)
 
 		for (int d = 0; d < t->ndim; d++)
 			shape[d] = (int32) t->shape[d];
-		emit_part(fcinfo, t->name, shape, t->ndim, n, n * 4, note_of(v, t));
+		bm_summary_part(fcinfo, t->name, shape, t->ndim, n, n * 4, note_of(v, t));
 		parameters += n;
 	}
-	emit_part(fcinfo, "total", NULL, 0, parameters, v->bytes,
-			  psprintf("version %d of model \"%s\", algorithm \"%s\"; checksums verified",
-					   v->version, v->model, v->algorithm));
+	bm_summary_part(fcinfo, "total", NULL, 0, parameters, v->bytes,
+					psprintf("version %d of model \"%s\", algorithm \"%s\"; checksums verified",
+							 v->version, v->model, v->algorithm));
 	MemoryContextDelete(context);
 	return (Datum) 0;
 }

@@ -134,6 +134,10 @@ static const BmOptionSpec transformer_options[] = {NETWORK_OPTIONS("32", "2", "0
 static void
 settle(BmNetworkOptions *o, BmReady ready)
 {
+	const char *wrong = bmc_network_wrong_option(o);
+
+	if (wrong)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option %s", wrong)));
 	o->ready = ready;
 	bm_network_spec(&o->spec, (Jsonb *) o->layers);
 }

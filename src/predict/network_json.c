@@ -197,6 +197,15 @@ add_layer(BmNetworkSpec *spec, Jsonb *json, int before)
 		return add_residual(spec, j.layers, before);
 	if (concat)
 		return add_concat(spec, j.branches, before, number);
+	for (int i = 0; i < 2; i++)
+	{
+		const char *width = i ? "filters" : "units";
+
+		if ((i ? j.filters : j.units) < 1 && has_word(bmc_layer_types[type]->options, width))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("layer %d (%s) needs \"%s\" of at least 1", number, j.type, width)));
+	}
 	l = append(spec, type, before);
 	l->units = j.units > 0 ? j.units : j.filters;
 	l->heads = type == BM_LAYER_ATTENTION ? j.heads : 0;

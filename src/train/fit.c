@@ -186,6 +186,22 @@ epoch_done(Course *c)
 	return c->since_best >= f->run->options->patience;
 }
 
+/* The weights ran off after an epoch whose weights are kept: no reason to lose these. */
+static bool
+diverged_late(const Course *c, BmStatus status)
+{
+	const BmFitted *f = c->fitted;
+
+	if (status != BM_ENOTFINITE || f->copy == NULL || !isfinite(c->best))
+		return false;
+	ereport(WARNING, (errcode(ERRCODE_DATA_EXCEPTION),
+					  errmsg("training of algorithm \"%s\" diverged; its best epoch, %d, is kept",
+							 f->algorithm->name, f->epochs),
+					  f->fit.error[0] ? errdetail("%s", f->fit.error) : 0,
+					  errhint("Train again with a smaller option \"learning_rate\".")));
+	return true;
+}
+
 /* Step until done, out of patience, or late. False: ended by the clock. */
 static bool
 run_steps(Course *c, int epochs)
@@ -204,6 +220,8 @@ run_steps(Course *c, int epochs)
 
 			if (status == BM_ESTOP && f->run->watch->timed_out)
 				return false;
+			if (diverged_late(c, status))
+				return true;
 			bm_check(status, doing, f->fit.error[0] ? f->fit.error : NULL);
 		}
 		if (status == BM_MORE)

@@ -67,6 +67,25 @@ check_options(const BmTraining *t)
 					 named ? psprintf("algorithm \"%s\"", t->algorithm) : "training");
 }
 
+/* What the named algorithms (all, where none is) say against their options before anything is read. */
+static void
+check_settings(BmTraining *t)
+{
+	const BmFitSize unknown = {0};
+	int n;
+	const char **names = bm_training_candidates(t, &n);
+
+	for (int i = 0; bm_algorithms[i]; i++)
+	{
+		bool wanted = n == 0;
+
+		for (int k = 0; k < n; k++)
+			wanted |= strcmp(names[k], bm_algorithms[i]->name) == 0;
+		if (wanted && bm_algorithms[i]->predictor)
+			pfree(bm_settings(bm_algorithms[i], t->json, &unknown));
+	}
+}
+
 /* An algorithm learns from events or from rows, as the request must. */
 static void
 check_kind(const BmTraining *t)
@@ -119,6 +138,7 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	{
 		bm_options_parse(&t->rows->options, bm_row_own_spec, t->json);
 		bm_options_parse(&t->rows->encode, bm_row_encode_spec(), t->json);
+		check_settings(t);
 	}
 	bm_mem_init(&t->mem, context);
 	MemoryContextSwitchTo(old);

@@ -142,7 +142,10 @@ test_dropout(void)
 		same += (x[i] == 0.0f) == (other[i] == 0.0f);
 	}
 	CHECK(fabs((double) zero / n - 0.3) < 0.006);
-	CHECK(fabs(sum / n - 1.0) < 0.01);   /* the expectation is kept */
+	CHECK(fabs(sum / n - 1.0) < 0.01); /* the expectation is kept */
+	for (size_t i = 0; i < n; i++)
+		if (x[i] != 0.0f && fabs((double) x[i] - 1.0 / 0.7) > 1e-4) /* by 1 / (1 - p), every one */
+			UNIT_FAIL("a kept value of 1 became %g", (double) x[i]);
 	CHECK(fabs(same / n - 0.58) < 0.01); /* streams are independent: .3^2 + .7^2 */
 	memcpy(other, ones, n * sizeof(float));
 	bmc_dropout(other, n, drop);
@@ -288,7 +291,7 @@ check_last(const Attention *a, const float *naive, size_t T)
 	for (size_t s = 0; s < S; s++)
 		memcpy(q + s * D, a->qkv + (a->r.start[s + 1] - 1 - a->r.start[0]) * 3 * D,
 			   D * sizeof(float));
-	bmc_attention_last(last, q, kv, &a->r, D, a->H, a->scratch);
+	bmc_attention_last(last, NULL, q, kv, &a->r, D, a->H, a->scratch);
 	for (size_t s = 0; s < S; s++)
 		most =
 			fmax(most, worst(last + s * D, naive + (a->r.start[s + 1] - 1 - a->r.start[0]) * D, D));

@@ -8,6 +8,7 @@
 #include "nn_check.h"
 
 #include "core/nn/conv2d.h"
+#include "core/nn/layers.h"
 #include "core/num/pool.h"
 #include "core/num/vec.h"
 
@@ -154,6 +155,131 @@ test_gradients(void)
 		nn_free(&c);
 	}
 	free(t);
+}
+
+/* ---- dropout as a layer ---- */
+
+/* What is kept grows by 1 / (1 - rate), gradients by the same mask; outside of training nothing changes. */
+static void
+test_dropout(void)
+{
+	enum
+	{
+		R = 40,
+		C = 50,
+		N = R * C
+	};
+	BmDims dims = {0, 1, {C}};
+	BmLayer l = {.type = &bmc_layer_dropout, .in = {dims}, .out = dims};
+	float *x = zeros(N), *y = zeros(N), *dy = zeros(N), *dx = zeros(N);
+	BmLayerCall c = {.l = &l,
+					 .rows = R,
+					 .out_rows = R,
+					 .x = {x},
+					 .dx = {dx},
+					 .y = y,
+					 .dy = dy,
+					 .drop = {0.4f, 3, 7},
+					 .training = true};
+	BmRng rng = bmc_rng(5, 1);
+	size_t dropped = 0;
+
+	for (size_t i = 0; i < N; i++)
+	{
+		x[i] = 1.0f + bmc_rng_float(&rng);
+		dy[i] = 2.0f + bmc_rng_float(&rng);
+	}
+	l.type->forward(&c);
+	l.type->backward(&c);
+	for (size_t i = 0; i < N; i++)
+	{
+		double keeps = y[i] != 0.0f ? 1.0 / 0.6 : 0.0;
+
+		dropped += y[i] == 0.0f;
+		CHECK_NEAR(y[i], (double) x[i] * keeps, 1e-3);
+		CHECK_NEAR(dx[i], (double) dy[i] * keeps, 1e-3);
+	}
+	CHECK_NEAR((double) dropped / N, 0.4, 0.05);
+	c.training = false;
+	l.type->forward(&c);
+	l.type->backward(&c);
+	CHECK(memcmp(x, y, N * sizeof(float)) == 0 && memcmp(dx, dy, N * sizeof(float)) == 0);
+	free(x), free(y), free(dy), free(dx);
+}
+
+/* ---- the newest rows alone ---- */
+
+/* Two blocks of attention, full or causal, that end in "last"; with a code before it nothing is left out. */
+static void
+two_blocks(NnCase *c, bool causal, bool code)
+{
+	memset(c, 0, sizeof(*c));
+	nn_attention(c, causal);
+	c->o.spec.n -= 2;
+	for (int i = 0; i < 2; i++)
+	{
+		int from = c->o.spec.n - 1;
+
+		nn_add(c, BM_LAYER_LAYER_NORM, 0);
+		nn_add(c, BM_LAYER_ATTENTION, 0)->heads = 2;
+		c->o.spec.layer[c->o.spec.n - 1].causal = causal;
+		nn_join(c, BM_LAYER_ADD, from);
+		from = c->o.spec.n - 1;
+		nn_add(c, BM_LAYER_LAYER_NORM, 0);
+		nn_add(c, BM_LAYER_DENSE, 24);
+		nn_add(c, BM_LAYER_GELU, 0);
+		nn_add(c, BM_LAYER_DENSE, 16);
+		nn_join(c, BM_LAYER_ADD, from);
+	}
+	nn_add(c, BM_LAYER_SIGMOID, 0);
+	nn_add(c, BM_LAYER_LAST, 0);
+	nn_add(c, BM_LAYER_DENSE, 3);
+	c->o.spec.code = code ? c->o.spec.n - 3 : -1;
+	c->o.beta2 = 0.999;
+	c->o.batch = CASE_BATCH;
+	c->o.epochs = 1;
+	c->o.optimizer = BM_ADAM;
+	c->o.clip = 0.0;
+	c->o.learning_rate = 0.003;
+}
+
+/* The losses of 30 steps are those of a network that works out every row; and some rows are left out. */
+static void
+test_newest(bool causal)
+{
+	UnitHeap heap[2];
+	NnCase c[2];
+	BmFit fit[2];
+	size_t newest[2] = {0, 0};
+
+	for (int k = 0; k < 2; k++)
+	{
+		const BmNetwork *net;
+
+		two_blocks(&c[k], causal, k == 1);
+		fit[k] = nn_fit(&c[k], unit_heap(&heap[k]), NULL);
+		CHECK_INT(bmc_network.fit_begin(&fit[k]), BM_OK);
+		bmc_network_fit_weights(&fit[k], &net);
+		for (int i = 0; i < net->n; i++)
+			newest[k] += net->layer[i].newest;
+	}
+	CHECK_INT(newest[0], 9); /* all of the last block but its first norm, the sigmoid, "last" */
+	CHECK_INT(newest[1], 0);
+	for (size_t s = 0; s < 30; s++)
+	{
+		uint32_t index[CASE_BATCH];
+		double loss[2];
+
+		nn_batch(index, s);
+		for (int k = 0; k < 2; k++)
+			CHECK_INT(bmc_network_fit_batch(&fit[k], index, CASE_BATCH, &loss[k]), BM_OK);
+		CHECK_NEAR(loss[0], loss[1], 2e-5 * (1.0 + loss[1]));
+	}
+	for (int k = 0; k < 2; k++)
+	{
+		bmc_network.fit_end(&fit[k]);
+		nn_free(&c[k]);
+	}
 }
 
 /* ---- kernels beside naive ones ---- */
@@ -604,6 +730,11 @@ main(void)
 {
 	test_curves();
 	test_gradients();
+	CASE("dropout as a layer");
+	test_dropout();
+	CASE("the newest rows alone, causal and full");
+	test_newest(true);
+	test_newest(false);
 	CASE("conv2d beside a naive one");
 	test_conv((BmConv2d){7, 6, 3, 3, 2, 1, 1, 1, 1, 0, 0, 5, 5, 4});
 	test_conv((BmConv2d){9, 8, 2, 3, 3, 2, 2, 1, 1, 1, 1, 5, 4, 5});

@@ -160,8 +160,8 @@ bmc_attention_full_backward(float *dqkv, const float *dout, const float *qkv, co
 }
 
 BM_CLONES void
-bmc_attention_last(float *o, const float *q, const float *kv, const BmRagged *r, size_t D, size_t H,
-				   float *scratch)
+bmc_attention_last(float *o, float *p, const float *q, const float *kv, const BmRagged *r, size_t D,
+				   size_t H, float *scratch)
 {
 	size_t dh = D / H, W = 2 * D;
 	float scale = 1.0f / sqrtf((float) dh);
@@ -174,17 +174,50 @@ bmc_attention_last(float *o, const float *q, const float *kv, const BmRagged *r,
 		for (size_t h = 0; h < H; h++)
 		{
 			const float *k = kv + base * W + h * dh, *v = k + D;
-			float sum;
+			float *share = p ? p + base * H + h * n : scratch;
 
 			for (size_t j = 0; j < n; j++)
-				scratch[j] = scale * bmc_lanes_dot(q + h * dh, k + j * W, dh);
-			sum = bmc_exp_sum(scratch, scratch, bmc_max(scratch, n), n);
+				share[j] = scale * bmc_lanes_dot(q + h * dh, k + j * W, dh);
+			bmc_scale(share, 1.0f / bmc_exp_sum(share, share, bmc_max(share, n), n), n);
+			for (size_t j = 0; j < n; j++)
+				for (size_t d = 0; d < dh; d++)
+					o[h * dh + d] += share[j] * v[j * W + d];
+		}
+	}
+}
+
+BM_CLONES void
+bmc_attention_last_backward(float *dq, float *dkv, const float *dout, const float *p,
+							const float *q, const float *kv, const BmRagged *r, size_t D, size_t H,
+							float *scratch)
+{
+	size_t dh = D / H, W = 2 * D;
+	float scale = 1.0f / sqrtf((float) dh);
+
+	memset(dq, 0, r->S * D * sizeof(float));
+	for (size_t s = 0; s < r->S; s++, dq += D, q += D, dout += D)
+	{
+		size_t base = r->start[s] - r->start[0], n = r->start[s + 1] - r->start[s];
+
+		for (size_t h = 0; h < H; h++)
+		{
+			const float *k = kv + base * W + h * dh, *share = p + base * H + h * n;
+			const float *go = dout + h * dh, *query = q + h * dh;
+			float *dk = dkv + base * W + h * dh, *to = dq + h * dh, mean;
+
+			for (size_t j = 0; j < n; j++)
+				scratch[j] = bmc_lanes_dot(go, k + D + j * W, dh);
+			mean = bmc_dot(scratch, share, n);
 			for (size_t j = 0; j < n; j++)
 			{
-				float p = scratch[j] / sum;
+				float ds = share[j] * (scratch[j] - mean) * scale;
 
 				for (size_t d = 0; d < dh; d++)
-					o[h * dh + d] += p * v[j * W + d];
+				{
+					to[d] += ds * k[j * W + d];
+					dk[j * W + d] = ds * query[d];
+					dk[j * W + D + d] = share[j] * go[d];
+				}
 			}
 		}
 	}

@@ -29,9 +29,14 @@ extern void bmc_attention_full_backward(float *dqkv, const float *dout, const fl
 										size_t D, size_t H, float *scratch, BmGemm gemm);
 /*
  * The newest token of every sequence only: o (S,D) from q (S,D) and the keys and values of all
- * tokens, kv (T,2D). Scratch: as above.
+ * tokens, kv (T,2D). p (T*H) keeps the probabilities for the backward pass; may be NULL. Scratch: as
+ * above.
  */
-extern void bmc_attention_last(float *o, const float *q, const float *kv, const BmRagged *r,
-							   size_t D, size_t H, float *scratch);
+extern void bmc_attention_last(float *o, float *p, const float *q, const float *kv,
+							   const BmRagged *r, size_t D, size_t H, float *scratch);
+/* dq (S,D) and dkv (T,2D) are overwritten; dout (S,D); scratch as above. */
+extern void bmc_attention_last_backward(float *dq, float *dkv, const float *dout, const float *p,
+										const float *q, const float *kv, const BmRagged *r,
+										size_t D, size_t H, float *scratch);
 
 #endif

@@ -5,8 +5,17 @@
  * Positions count from the sequence's end, so that the newest event of a short and of a long history
  * share one position.
  */
+#include <string.h>
+
 #include "core/nn/embed.h"
 #include "core/num/vec.h"
+
+void
+bmc_newest_rows(float *out, const float *x, const BmRagged *r, size_t D)
+{
+	for (size_t s = 0; s < r->S; s++)
+		memcpy(out + s * D, x + bmc_ragged_newest(r, s) * D, D * sizeof(float));
+}
 
 BM_CLONES void
 bmc_embed_forward(float *x, const BmRagged *r, const float *E, const float *P, float scale,

@@ -21,6 +21,16 @@ bmc_ragged_tokens(const BmRagged *r)
 	return r->start[r->S] - r->start[0];
 }
 
+/* Sequence s's newest row, counted from row 0 of what is packed. */
+static inline size_t
+bmc_ragged_newest(const BmRagged *r, size_t s)
+{
+	return r->start[s + 1] - r->start[0] - 1;
+}
+
+/* out (S,D): the newest row of every sequence of x (T,D). */
+extern void bmc_newest_rows(float *out, const float *x, const BmRagged *r, size_t D);
+
 /*
  * x (T,D) = scale * E[item] + P[distance from the sequence's end]; E (N,D), P (L,D). No sequence is
  * longer than L. Row 0 of x belongs to token start[0]. P NULL: no positions.

@@ -84,15 +84,6 @@ whole_block(Room *m, const BmNetShape *s, const BmNetBlock *w, const BmRagged *r
 	feed_forward(m->x, m->norm, m->ff, s, w, T, gemm);
 }
 
-/* out (S,D): row s = row of the last token of sequence s in x (T,D). */
-static void
-last_rows(float *out, const float *x, const BmRagged *r, size_t D)
-{
-	for (size_t s = 0; s < r->S; s++)
-		memcpy(out + s * D, x + (size_t) (r->start[s + 1] - 1 - r->start[0]) * D,
-			   D * sizeof(float));
-}
-
 /* The last block for the last tokens: their states end in m->last (S,D). */
 static void
 last_block(Room *m, const BmNetShape *s, const BmNetBlock *w, const BmRagged *r, size_t T,
@@ -103,10 +94,10 @@ last_block(Room *m, const BmNetShape *s, const BmNetBlock *w, const BmRagged *r,
 
 	bmc_norm_forward(m->norm, NULL, NULL, m->x, w->norm1, T, D);
 	bmc_linear_forward(m->qkv, 2 * D, m->norm, w->wqkv + D, 3 * D, w->bqkv + D, T, D, 2 * D, gemm);
-	last_rows(att, m->norm, r, D);
+	bmc_newest_rows(att, m->norm, r, D);
 	bmc_linear_forward(q, D, att, w->wqkv, 3 * D, w->bqkv, S, D, D, gemm);
-	last_rows(x, m->x, r, D);
-	bmc_attention_last(att, q, m->qkv, r, D, s->H, m->scratch);
+	bmc_newest_rows(x, m->x, r, D);
+	bmc_attention_last(att, NULL, q, m->qkv, r, D, s->H, m->scratch);
 	bmc_linear_forward(q, D, att, w->wo, D, w->bo, S, D, D, gemm);
 	bmc_axpy(x, 1.0f, q, S * D);
 	feed_forward(x, q, m->ff, s, w, S, gemm);
@@ -125,7 +116,7 @@ bmc_net_encode(float *out, const BmNetShape *s, const BmNetWeights *w, const flo
 	if (s->blocks)
 		last_block(&m, s, &w->block[s->blocks - 1], r, T, gemm);
 	else
-		last_rows(m.last, m.x, r, D);
+		bmc_newest_rows(m.last, m.x, r, D);
 	bmc_norm_forward(out, NULL, NULL, m.last, w->norm, r->S, D);
 }
 
@@ -182,7 +173,7 @@ bmc_net_trace(BmNetTrace *trace, const BmNetShape *s, const BmNetWeights *w, con
 		attention_weights(weight, q, m.qkv, T, D, s->H);
 	}
 	else
-		last_rows(m.last, m.x, r, D);
+		bmc_newest_rows(m.last, m.x, r, D);
 	bmc_norm_forward(state, q, &trace->rstd, m.last, w->norm, 1, D);
 }
 

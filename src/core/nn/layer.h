@@ -64,7 +64,9 @@ typedef struct BmLayer
 	int fused;              /* layers after this one that it does, too */
 	bool done_before;       /* by the layer that fused it */
 	bool learns;            /* it, or a layer before it, has parameters */
-	uint64_t stream;        /* of its dropout */
+	bool newest;            /* answers the newest row of each sequence alone: no more is read */
+	bool gathers[BM_LAYER_INPUTS]; /* of this input it reads the newest rows alone */
+	uint64_t stream;               /* of its dropout */
 } BmLayer;
 
 /* What one pass of a layer over one shard's rows works on. */
@@ -120,9 +122,11 @@ struct BmLayerType
 	size_t (*scratch)(const BmLayer *l, size_t rows);
 	void (*forward)(const BmLayerCall *c);
 	void (*backward)(const BmLayerCall *c);
-	bool inplace;   /* can work in its input's buffer: needs its answer alone to go back */
-	bool reads_y;   /* goes back by its answer, so nothing may overwrite that */
-	bool is_sparse; /* parameters are rows of a table, of which a batch touches few */
+	bool inplace;    /* can work in its input's buffer: needs its answer alone to go back */
+	bool reads_y;    /* goes back by its answer, so nothing may overwrite that */
+	bool is_sparse;  /* parameters are rows of a table, of which a batch touches few */
+	bool row_wise;   /* a row of its answer depends on that row of its inputs alone */
+	bool can_newest; /* its passes can do with BmLayer.newest, though it reads all rows */
 	/*
 	 * Sums over the whole batch that the layer needs (batch normalisation): how many doubles, and the
 	 * part of a shard's rows in them, going forward and going back.

@@ -203,6 +203,7 @@ dropout_backward(const BmLayerCall *c)
 										  .shape = bmc_shape_same,                                 \
 										  .forward = type##_forward,                               \
 										  .backward = type##_backward,                             \
+										  .row_wise = true,                                        \
 										  .inplace = place,                                        \
 										  .reads_y = place}
 
@@ -221,5 +222,6 @@ const BmLayerType bmc_layer_dropout = {
 	.shape = bmc_shape_same,
 	.forward = dropout_forward,
 	.backward = dropout_backward,
+	.row_wise = true,
 	.inplace = true,
 };

@@ -2,11 +2,13 @@
  * layer_attention.c
  *		Multi-head self-attention over steps (Vaswani et al. 2017), with its projections in and out;
  *		causal, or every step sees the whole window. Windows are packed, so there is nothing to mask
- *		between them.
+ *		between them. Where only the newest step's answer is read, there is one query to a window.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/nn/layers.h"
+#include "core/num/vec.h"
 
 static size_t
 heads_of(const BmLayer *l)
@@ -42,15 +44,73 @@ params(const BmLayer *l, BmParam *out)
 static size_t
 keep(const BmLayer *l, size_t rows)
 {
-	return bmc_mul(rows, 4 * l->out.d[0] + heads_of(l));
+	return bmc_mul(rows, (l->newest ? 5 : 4) * l->out.d[0] + heads_of(l));
 }
 
 /* Going back: gradients of the same but the log-sums; then what the kernel needs for one window. */
 static size_t
 scratch(const BmLayer *l, size_t rows)
 {
-	return bmc_add(bmc_mul(rows, 4 * l->out.d[0]), bmc_attention_scratch(rows));
+	return bmc_add(bmc_mul(rows, (l->newest ? 5 : 4) * l->out.d[0]), bmc_attention_scratch(rows));
 }
+
+/* ---- the newest steps only ---- */
+
+/* What is kept, in order: at most (T, 5D + H), for no window is empty. */
+typedef struct Newest
+{
+	float *kv, *q, *o, *x, *p; /* (T,2D), (S,D) three times: x the rows that ask; (T*H) */
+} Newest;
+
+static Newest
+newest_of(const BmLayerCall *c, size_t D)
+{
+	float *q = c->keep + c->rows * 2 * D, *o = q + c->out_rows * D, *x = o + c->out_rows * D;
+
+	return (Newest){c->keep, q, o, x, x + c->out_rows * D};
+}
+
+static void
+newest_forward(const BmLayerCall *c)
+{
+	size_t T = c->rows, S = c->out_rows, D = c->l->out.d[0], H = heads_of(c->l);
+	const float *bqkv = c->w + 3 * D * D, *wo = bqkv + 3 * D, *bo = wo + D * D;
+	Newest n = newest_of(c, D);
+
+	bmc_linear_forward(n.kv, 2 * D, c->x[0], c->w + D, 3 * D, bqkv + D, T, D, 2 * D, c->gemm);
+	bmc_newest_rows(n.x, c->x[0], c->r, D);
+	bmc_linear_forward(n.q, D, n.x, c->w, 3 * D, bqkv, S, D, D, c->gemm);
+	bmc_attention_last(n.o, n.p, n.q, n.kv, c->r, D, H, c->scratch);
+	bmc_linear_forward(c->y, D, n.o, wo, D, bo, S, D, D, c->gemm);
+}
+
+static void
+newest_backward(const BmLayerCall *c)
+{
+	size_t T = c->rows, S = c->out_rows, D = c->l->out.d[0], H = heads_of(c->l);
+	size_t bqkv = 3 * D * D, wo = bqkv + 3 * D, bo = wo + D * D;
+	Newest n = newest_of(c, D);
+	float *dkv = c->scratch, *dq = dkv + T * 2 * D, *dout = dq + S * D, *dx = dout + S * D;
+
+	bmc_linear_backward(dout, c->dw ? c->dw + wo : NULL, c->dw ? c->dw + bo : NULL, c->dy, n.o,
+						c->w + wo, S, D, D, c->gemm);
+	bmc_attention_last_backward(dq, dkv, dout, n.p, n.q, n.kv, c->r, D, H, dx + S * D);
+	if (c->dw)
+	{
+		c->gemm(true, false, D, 2 * D, T, 1.0f, c->x[0], D, dkv, 2 * D, 1.0f, c->dw + D, 3 * D);
+		c->gemm(true, false, D, D, S, 1.0f, n.x, D, dq, D, 1.0f, c->dw, 3 * D);
+		bmc_column_sums(c->dw + bqkv, dq, S, D);
+		bmc_column_sums(c->dw + bqkv + D, dkv, T, 2 * D);
+	}
+	if (c->dx[0] == NULL)
+		return;
+	c->gemm(false, true, T, D, 2 * D, 1.0f, dkv, 2 * D, c->w + D, 3 * D, 0.0f, c->dx[0], D);
+	c->gemm(false, true, S, D, D, 1.0f, dq, D, c->w, 3 * D, 0.0f, dx, D);
+	for (size_t s = 0; s < S; s++)
+		bmc_axpy(c->dx[0] + bmc_ragged_newest(c->r, s) * D, 1.0f, dx + s * D, D);
+}
+
+/* ---- all steps ---- */
 
 static void
 forward(const BmLayerCall *c)
@@ -59,6 +119,11 @@ forward(const BmLayerCall *c)
 	const float *bqkv = c->w + 3 * D * D, *wo = bqkv + 3 * D, *bo = wo + D * D;
 	float *qkv = c->keep, *o = qkv + T * 3 * D, *lse = o + T * D;
 
+	if (c->l->newest)
+	{
+		newest_forward(c);
+		return;
+	}
 	bmc_linear_forward(qkv, 3 * D, c->x[0], c->w, 3 * D, bqkv, T, D, 3 * D, c->gemm);
 	(c->l->spec.causal ? bmc_attention_forward
 					   : bmc_attention_full_forward)(o, lse, qkv, c->r, D, H, c->scratch, c->gemm);
@@ -73,6 +138,11 @@ backward(const BmLayerCall *c)
 	float *qkv = c->keep, *o = qkv + T * 3 * D, *lse = o + T * D;
 	float *dqkv = c->scratch, *dout = dqkv + T * 3 * D, *rest = dout + T * D;
 
+	if (c->l->newest)
+	{
+		newest_backward(c);
+		return;
+	}
 	bmc_linear_backward(dout, c->dw ? c->dw + wo : NULL, c->dw ? c->dw + bo : NULL, c->dy, o,
 						c->w + wo, T, D, D, c->gemm);
 	(c->l->spec.causal ? bmc_attention_backward : bmc_attention_full_backward)(
@@ -88,6 +158,8 @@ flops(const BmLayer *l)
 {
 	double D = (double) l->out.d[0];
 
+	if (l->newest)
+		return 4.0 * D * D + 4.0 * D;
 	return 8.0 * D * D + 4.0 * D * (l->in[0].steps > 0 ? (double) l->in[0].steps : 50.0);
 }
 
@@ -102,5 +174,6 @@ const BmLayerType bmc_layer_attention = {
 	.scratch = scratch,
 	.forward = forward,
 	.backward = backward,
+	.can_newest = true,
 	.flops = flops,
 };

@@ -59,5 +59,6 @@ const BmLayerType bmc_layer_dense = {
 	.params = params,
 	.forward = forward,
 	.backward = backward,
+	.row_wise = true,
 	.flops = flops,
 };

@@ -59,6 +59,7 @@ const BmLayerType bmc_layer_add = {
 	.shape = shape_add,
 	.forward = forward_add,
 	.backward = backward_add,
+	.row_wise = true,
 };
 
 /* ---- concat: channels side by side ---- */
@@ -129,6 +130,7 @@ const BmLayerType bmc_layer_concat = {
 	.shape = shape_concat,
 	.forward = forward_concat,
 	.backward = backward_concat,
+	.row_wise = true,
 };
 
 /* ---- flatten ---- */

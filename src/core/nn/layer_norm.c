@@ -78,6 +78,7 @@ const BmLayerType bmc_layer_layer_norm = {
 	.scratch = spare,
 	.forward = layer_forward,
 	.backward = layer_backward,
+	.row_wise = true,
 };
 
 /* ---- batch norm: stats are rows, then two sums for each channel ---- */

@@ -285,14 +285,20 @@ global_average_backward(const BmLayerCall *c)
 	}
 }
 
+/* The row of the input that is the newest of sequence s; where no other was worked out, row s. */
+static size_t
+newest_row(const BmLayerCall *c, size_t s)
+{
+	return c->l->newest ? s : bmc_ragged_newest(c->r, s);
+}
+
 static void
 last_forward(const BmLayerCall *c)
 {
 	size_t C = bmc_dims_count(&c->l->in[0]);
 
 	for (size_t s = 0; s < c->out_rows; s++)
-		memcpy(c->y + s * C, c->x[0] + (c->r->start[s + 1] - c->r->start[0] - 1) * C,
-			   C * sizeof(float));
+		memcpy(c->y + s * C, c->x[0] + newest_row(c, s) * C, C * sizeof(float));
 }
 
 static void
@@ -304,8 +310,7 @@ last_backward(const BmLayerCall *c)
 		return;
 	memset(c->dx[0], 0, c->rows * C * sizeof(float));
 	for (size_t s = 0; s < c->out_rows; s++)
-		memcpy(c->dx[0] + (c->r->start[s + 1] - c->r->start[0] - 1) * C, c->dy + s * C,
-			   C * sizeof(float));
+		memcpy(c->dx[0] + newest_row(c, s) * C, c->dy + s * C, C * sizeof(float));
 }
 
 const BmLayerType bmc_layer_global_max_pool = {
@@ -337,4 +342,5 @@ const BmLayerType bmc_layer_last = {
 	.shape = shape_last,
 	.forward = last_forward,
 	.backward = last_backward,
+	.row_wise = true,
 };

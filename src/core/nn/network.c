@@ -16,6 +16,18 @@ bmc_network_rows(const BmDims *dims, size_t S, size_t T)
 	return dims->steps == BM_LAYER_WINDOW ? T : dims->steps > 0 ? S * (size_t) dims->steps : S;
 }
 
+size_t
+bmc_layer_rows_in(const BmLayer *l, size_t S, size_t T)
+{
+	return l->newest && l->type->row_wise ? S : bmc_network_rows(&l->in[0], S, T);
+}
+
+size_t
+bmc_layer_rows_out(const BmLayer *l, size_t S, size_t T)
+{
+	return l->newest ? S : bmc_network_rows(&l->out, S, T);
+}
+
 BmNetworkInput
 bmc_network_input(const BmSamples *s)
 {
@@ -201,7 +213,49 @@ in_place(const BmNetwork *net, int i)
 	int from = l->spec.input[0];
 
 	return l->type->inplace && from >= 0 && readers(net, from) == 1 &&
-		   !net->layer[from].type->reads_y;
+		   !net->layer[from].type->reads_y && !l->gathers[0];
+}
+
+/* Does every reader of layer i want the newest rows alone? */
+static bool
+newest_is_enough(const BmNetwork *net, int i)
+{
+	for (int j = i + 1; j < net->n; j++)
+		for (int k = 0; k < net->layer[j].spec.inputs; k++)
+		{
+			const BmLayer *l = &net->layer[j];
+
+			if (l->spec.input[k] == i && l->spec.type != BM_LAYER_LAST &&
+				!(l->newest && l->type->row_wise))
+				return false;
+		}
+	return i != net->code && readers(net, i) > 0;
+}
+
+/*
+ * What only a "last" reads, through layers that work row by row, is worked out for the newest rows alone:
+ * of a Transformer's last block all but keys and values.
+ */
+static void
+pull_last_back(BmNetwork *net)
+{
+	for (int i = net->n - 1; i >= 0; i--)
+	{
+		BmLayer *l = &net->layer[i];
+
+		l->newest =
+			l->out.steps && (l->type->row_wise || l->type->can_newest) && newest_is_enough(net, i);
+	}
+	for (int i = 0; i < net->n; i++)
+	{
+		BmLayer *l = &net->layer[i];
+
+		if (l->spec.type == BM_LAYER_LAST)
+			l->newest = l->spec.input[0] >= 0 && net->layer[l->spec.input[0]].newest;
+		for (int k = 0; k < l->spec.inputs; k++)
+			l->gathers[k] = l->newest && l->type->row_wise &&
+							!(l->spec.input[k] >= 0 && net->layer[l->spec.input[k]].newest);
+	}
 }
 
 static void
@@ -209,6 +263,7 @@ finish(BmNetwork *net)
 {
 	double rows;
 
+	pull_last_back(net);
 	for (int i = 0; i < net->n; i++)
 	{
 		BmLayer *l = &net->layer[i];
@@ -228,7 +283,7 @@ finish(BmNetwork *net)
 			net->sync[net->syncs++] = i;
 			net->stats = n > net->stats ? n : net->stats;
 		}
-		rows = (double) bmc_network_rows(&l->in[0], 1, net->input.steps);
+		rows = (double) bmc_layer_rows_in(l, 1, net->input.steps);
 		net->flops +=
 			rows * (l->type->flops ? l->type->flops(l) : 4.0 * (double) bmc_dims_count(&l->in[0]));
 	}

@@ -49,8 +49,11 @@ typedef struct BmNetwork
 extern BmStatus bmc_network_plan(BmNetwork *net, const BmNetworkSpec *spec,
 								 const BmNetworkInput *input, char *error);
 extern BmNetworkInput bmc_network_input(const BmSamples *s);
-/* Rows that enter layer i, and that it answers, for S samples with T rows. */
+/* Rows of a shape, for S samples with T rows. */
 extern size_t bmc_network_rows(const BmDims *dims, size_t S, size_t T);
+/* Rows of its first input that a layer reads, and rows that it answers. */
+extern size_t bmc_layer_rows_in(const BmLayer *l, size_t S, size_t T);
+extern size_t bmc_layer_rows_out(const BmLayer *l, size_t S, size_t T);
 static inline const BmDims *
 bmc_network_out(const BmNetwork *net)
 {
@@ -78,16 +81,19 @@ typedef struct BmPass
 	uint32_t *start;   /* (S+1) */
 	uint32_t *tokens;  /* (S+1) starts of sequences with a fixed number of steps */
 	float *y[BM_NETWORK_LAYERS], *dy[BM_NETWORK_LAYERS], *keep[BM_NETWORK_LAYERS];
-	bool filled[BM_NETWORK_LAYERS];   /* dy holds something */
-	float *scratch, *spare;           /* of a layer; of a second gradient to the same buffer */
-	double *stats[BM_NETWORK_LAYERS]; /* of the whole batch, NULL outside of training */
-	BmDropout drop;                   /* of this batch and shard */
+	bool filled[BM_NETWORK_LAYERS];     /* dy holds something */
+	float *scratch, *spare;             /* of a layer; of a second gradient to the same buffer */
+	float *gathered[BM_NETWORK_LAYERS]; /* newest rows of the inputs that are gathered */
+	double *stats[BM_NETWORK_LAYERS];   /* of the whole batch, NULL outside of training */
+	BmDropout drop;                     /* of this batch and shard */
 	bool training;
 	BmGemm gemm;
 } BmPass;
 
 extern size_t bmc_network_pass_size(const BmNetwork *net, size_t S, size_t T, bool backward,
 									bool input_wanted);
+/* Bytes that layer i alone takes of such a block: its answer, its gradient, what it keeps. */
+extern size_t bmc_network_layer_bytes(const BmNetwork *net, int i, size_t S, size_t T);
 extern BmPass bmc_network_pass(const BmNetwork *net, size_t S, size_t T, bool backward,
 							   bool input_wanted, void *memory);
 /* Samples that a pass takes at once, so that its numbers stay near the caches and its work short. */

@@ -36,7 +36,7 @@ static Sizes
 sizes_of(const BmNetwork *net, const BmNetworkOptions *o, size_t n, int threads)
 {
 	Sizes z = {.batch = (size_t) o->batch < n ? (size_t) o->batch : n};
-	size_t shard;
+	size_t shard, parts;
 
 	z.shards = z.batch / SHARD_SAMPLES;
 	z.shards = z.shards < 1 ? 1 : z.shards > BM_NETWORK_SHARDS ? BM_NETWORK_SHARDS : z.shards;
@@ -44,7 +44,8 @@ sizes_of(const BmNetwork *net, const BmNetworkOptions *o, size_t n, int threads)
 	z.areas =
 		net->syncs || (size_t) threads > z.shards ? z.shards : (size_t) (threads < 1 ? 1 : threads);
 	z.chunk = bmc_pass_samples(net);
-	z.chunk = net->syncs || z.chunk > shard ? shard : z.chunk;
+	parts = net->syncs || z.chunk > shard ? 1 : (shard + z.chunk - 1) / z.chunk;
+	z.chunk = (shard + parts - 1) / parts; /* chunks of about one size */
 	if (net->embedding >= 0)
 	{
 		z.D = (size_t) net->layer[net->embedding].spec.units;

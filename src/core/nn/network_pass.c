@@ -4,7 +4,8 @@
  *
  * Every layer has a buffer for its answer and one for its gradient, unless it works in its input's. A
  * gradient is written by the first reader of a layer and added to by the others, through a spare
- * buffer.
+ * buffer. Of an input that only the newest rows are read of (BmLayer.gathers), these are copied together
+ * going forward, and their gradients go back to their places.
  */
 #include <string.h>
 
@@ -24,7 +25,18 @@ layer_floats(const BmNetwork *net, int i, size_t S, size_t T)
 	if (l->inplace || l->done_before)
 		return 0;
 	l += l->fused;
-	return bmc_mul(bmc_network_rows(&l->out, S, T), bmc_dims_count(&l->out));
+	return bmc_mul(bmc_layer_rows_out(l, S, T), bmc_dims_count(&l->out));
+}
+
+/* Numbers of one row of all inputs before k that are gathered. */
+static size_t
+gathered_width(const BmLayer *l, int k)
+{
+	size_t n = 0;
+
+	for (int j = 0; j < k; j++)
+		n += l->gathers[j] ? bmc_dims_count(&l->in[j]) : 0;
+	return n;
 }
 
 /* What the largest of all layers needs. */
@@ -41,7 +53,7 @@ largest(const BmNetwork *net, size_t S, size_t T)
 	for (int i = 0; i < net->n; i++)
 	{
 		const BmLayer *l = &net->layer[i];
-		size_t rows = bmc_network_rows(&l->in[0], S, T);
+		size_t rows = bmc_layer_rows_in(l, S, T);
 		size_t scratch = l->type->scratch ? l->type->scratch(l, rows) : 0;
 
 		most.scratch = scratch > most.scratch ? scratch : most.scratch;
@@ -80,9 +92,10 @@ lay(BmPass *p, const BmNetwork *net, size_t S, size_t T, bool backward, bool inp
 	for (int i = 0; i < net->n; i++)
 	{
 		const BmLayer *l = &net->layer[i];
-		size_t n = layer_floats(net, i, S, T), rows = bmc_network_rows(&l->in[0], S, T);
+		size_t n = layer_floats(net, i, S, T), rows = bmc_layer_rows_in(l, S, T);
 
 		TAKE(p->y[i], n, f);
+		TAKE(p->gathered[i], bmc_mul(S, gathered_width(l, l->spec.inputs)), f);
 		TAKE(p->dy[i], backward && (l->learns || input_wanted) ? n : 0, f);
 		TAKE(p->keep[i], l->type->keep && !l->done_before ? l->type->keep(l, rows) : 0, f);
 		if (l->inplace && l->spec.input[0] >= 0)
@@ -108,6 +121,18 @@ bmc_network_pass_size(const BmNetwork *net, size_t S, size_t T, bool backward, b
 	BmPass p;
 
 	return bmc_add(lay(&p, net, S, T, backward, input_wanted, NULL), 64);
+}
+
+size_t
+bmc_network_layer_bytes(const BmNetwork *net, int i, size_t S, size_t T)
+{
+	const BmLayer *l = &net->layer[i];
+	size_t rows = bmc_layer_rows_in(l, S, T), n = layer_floats(net, i, S, T);
+
+	n = bmc_add(l->learns ? bmc_mul(2, n) : n, bmc_mul(S, gathered_width(l, l->spec.inputs)));
+	if (l->type->keep && !l->done_before)
+		n = bmc_add(n, l->type->keep(l, rows));
+	return bmc_mul(n, sizeof(float));
 }
 
 BmPass
@@ -173,13 +198,19 @@ sequences(BmPass *p, const BmDims *in, BmRagged *r)
 	r->start = p->tokens;
 }
 
+static const float *
+input_of(const BmPass *p, const BmLayer *l, int k)
+{
+	return l->spec.input[k] < 0 ? p->x : p->y[l->spec.input[k]];
+}
+
 BmLayerCall
 bmc_pass_call(BmPass *p, const BmNetworkWeights *w, float *dw, int i)
 {
 	const BmLayer *l = &p->net->layer[i];
 	BmLayerCall c = {.l = l,
-					 .rows = bmc_network_rows(&l->in[0], p->S, p->T),
-					 .out_rows = bmc_network_rows(&l->out, p->S, p->T),
+					 .rows = bmc_layer_rows_in(l, p->S, p->T),
+					 .out_rows = bmc_layer_rows_out(l, p->S, p->T),
 					 .w = w->layer[i],
 					 .dw = dw && l->params && !l->type->is_sparse ? dw + l->at : NULL,
 					 .state = w->state[i],
@@ -195,8 +226,23 @@ bmc_pass_call(BmPass *p, const BmNetworkWeights *w, float *dw, int i)
 					 .gemm = p->gemm};
 
 	for (int k = 0; k < l->spec.inputs; k++)
-		c.x[k] = l->spec.input[k] < 0 ? p->x : p->y[l->spec.input[k]];
+		c.x[k] = l->gathers[k] ? p->gathered[i] + p->S * gathered_width(l, k) : input_of(p, l, k);
 	return c;
+}
+
+/* The newest rows of the layer's gathered inputs, to where bmc_pass_call looks for them. */
+static void
+gather(BmPass *p, const BmLayer *l, int i, const BmRagged *r)
+{
+	float *to = p->gathered[i];
+
+	for (int k = 0; k < l->spec.inputs; k++)
+	{
+		size_t n = bmc_dims_count(&l->in[k]);
+
+		for (size_t s = 0; l->gathers[k] && s < p->S; s++, to += n)
+			memcpy(to, input_of(p, l, k) + bmc_ragged_newest(r, s) * n, n * sizeof(float));
+	}
 }
 
 void
@@ -211,6 +257,8 @@ bmc_pass_forward(BmPass *p, const BmNetworkWeights *w, int from, int to)
 			continue;
 		sequences(p, &c.l->in[0], &r);
 		c.r = c.l->in[0].steps ? &r : NULL;
+		if (c.l->newest)
+			gather(p, c.l, i, &r);
 		c.l->type->forward(&c);
 	}
 }
@@ -248,6 +296,24 @@ input_filled(const BmPass *p, int i)
 	return false;
 }
 
+/* The gradient of input k from the spare buffer to where it belongs, beside what is there (add). */
+static void
+hand_on(BmPass *p, const BmLayerCall *c, int k, float *to, bool add)
+{
+	const BmLayer *l = c->l;
+	size_t n = bmc_dims_count(&l->in[k]), rows = bmc_network_rows(&l->in[k], p->S, p->T);
+
+	if (!l->gathers[k])
+	{
+		bmc_axpy(to, 1.0f, p->spare, c->rows * n);
+		return;
+	}
+	if (!add)
+		memset(to, 0, rows * n * sizeof(float));
+	for (size_t s = 0; s < p->S; s++)
+		bmc_axpy(to + bmc_ragged_newest(c->r, s) * n, 1.0f, p->spare + s * n, n);
+}
+
 /* One layer with one input backward: the gradient is written, or added through the spare buffer. */
 static void
 back_one(BmPass *p, BmLayerCall *c, int i)
@@ -259,10 +325,10 @@ back_one(BmPass *p, BmLayerCall *c, int i)
 
 	if (from < 0 && to)
 		add = input_filled(p, i);
-	c->dx[0] = add && !l->inplace ? p->spare : to;
+	c->dx[0] = to && ((add && !l->inplace) || l->gathers[0]) ? p->spare : to;
 	l->type->backward(c);
-	if (to && c->dx[0] != to)
-		bmc_axpy(to, 1.0f, c->dx[0], c->rows * bmc_dims_count(&l->in[0]));
+	if (c->dx[0] != to)
+		hand_on(p, c, 0, to, add);
 	if (from >= 0)
 		p->filled[from] = true;
 }
@@ -280,12 +346,12 @@ back_join(BmPass *p, BmLayerCall *c, int i)
 		memset(c->dx, 0, sizeof(c->dx));
 		if (from < 0 && to)
 			add = input_filled(p, i) || k > 0;
-		c->dx[k] = add ? p->spare : to;
+		c->dx[k] = add || c->l->gathers[k] ? p->spare : to;
 		if (to == NULL)
 			continue;
 		c->l->type->backward(c);
-		if (add)
-			bmc_axpy(to, 1.0f, p->spare, c->rows * bmc_dims_count(&c->l->in[k]));
+		if (c->dx[k] != to)
+			hand_on(p, c, k, to, add);
 		if (from >= 0)
 			p->filled[from] = true;
 	}

@@ -207,11 +207,9 @@ bmc_network_complete(BmNetworkOptions *o, const BmNetworkInput *input, size_t cl
 
 /* ---- checks ---- */
 
-static const char *
-wrong_option(const BmNetworkOptions *o, size_t classes)
+const char *
+bmc_network_wrong_option(const BmNetworkOptions *o)
 {
-	bool entropy = o->loss == BM_LOSS_CROSS_ENTROPY || o->loss == BM_LOSS_BINARY_CROSS_ENTROPY;
-
 	if (o->batch < 1 || o->epochs < 1)
 		return "batch and epochs must be at least 1";
 	if (!(o->learning_rate > 0.0))
@@ -228,6 +226,15 @@ wrong_option(const BmNetworkOptions *o, size_t classes)
 		return "nesterov needs a momentum above 0";
 	if ((o->schedule == BM_SCHEDULE_STEP || o->schedule == BM_SCHEDULE_PLATEAU) && o->every < 1)
 		return "every must be at least 1";
+	return NULL;
+}
+
+/* The same for a target of so many classes. */
+static const char *
+wrong_loss(const BmNetworkOptions *o, size_t classes)
+{
+	bool entropy = o->loss == BM_LOSS_CROSS_ENTROPY || o->loss == BM_LOSS_BINARY_CROSS_ENTROPY;
+
 	if (entropy && o->ready == BM_READY_AUTOENCODER)
 		return "loss of an autoencoder must be mse, mae or huber";
 	if (entropy && classes == 0)
@@ -275,7 +282,9 @@ bmc_network_check(BmNetwork *net, BmNetworkOptions *o, const BmNetworkInput *inp
 		return BM_EINVAL;
 	}
 	bmc_network_complete(o, input, classes);
-	wrong = wrong_option(o, classes);
+	wrong = bmc_network_wrong_option(o);
+	if (wrong == NULL)
+		wrong = wrong_loss(o, classes);
 	if (wrong)
 	{
 		snprintf(error, BM_NETWORK_ERROR, "Option %s.", wrong);

@@ -309,15 +309,26 @@ gather_targets(BmNetworkFit *z)
 	z->batch_weight = bmc_loss_weight(&z->loss, z->reconstruct ? NULL : z->y, z->weight, z->S);
 }
 
+/* what: "loss is", "weights are". */
 static BmStatus
-diverged(BmNetworkFit *z, BmFit *fit)
+diverged(const BmNetworkFit *z, BmFit *fit, const char *what, uint64_t step)
 {
-	snprintf(
-		fit->error, BM_NETWORK_ERROR,
-		"The loss is not finite at step %llu, epoch %d; try a learning_rate of %g instead of %g.",
-		(unsigned long long) z->step + 1, fit->epoch + 1, z->o.learning_rate / 10.0,
-		z->o.learning_rate);
+	snprintf(fit->error, BM_NETWORK_ERROR,
+			 "The %s not finite at step %llu, epoch %d; try a learning_rate of %g instead of %g.",
+			 what, (unsigned long long) step, fit->epoch + 1, z->o.learning_rate / 10.0,
+			 z->o.learning_rate);
 	return BM_ENOTFINITE;
+}
+
+/* Nobody can use weights that are not finite, though the loss before the last step was. */
+static BmStatus
+epoch_end(BmNetworkFit *z, BmFit *fit)
+{
+	if (!bmc_all_finite(z->w, z->net.P) || !bmc_all_finite(z->state, z->net.Q) ||
+		!bmc_all_finite(z->table, z->net.input.rows * z->D))
+		return diverged(z, fit, "weights are", z->step);
+	z->next = 0;
+	return ++fit->epoch == fit->epochs ? BM_OK : BM_EPOCH;
 }
 
 /* Forward, backward and update of samples index[0..S). */
@@ -344,7 +355,7 @@ run_batch(BmNetworkFit *z, BmFit *fit, const uint32_t *index, size_t S, double *
 	for (size_t s = 0; s < z->shards; s++)
 		*loss += z->shard_loss[s];
 	if (!isfinite(*loss))
-		return diverged(z, fit);
+		return diverged(z, fit, "loss is", z->step + 1);
 	status = update(z, fit);
 	z->step++;
 	return status;
@@ -467,10 +478,7 @@ bmc_network_step(BmFit *fit)
 				return status;
 		}
 		if (z->next == fit->total)
-		{
-			z->next = 0;
-			return ++fit->epoch == fit->epochs ? BM_OK : BM_EPOCH;
-		}
+			return epoch_end(z, fit);
 	}
 	return BM_MORE;
 }

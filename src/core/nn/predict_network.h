@@ -46,6 +46,8 @@ extern void bmc_network_ready(BmNetworkSpec *spec, const BmNetworkOptions *o,
 							  const BmNetworkInput *input);
 /* Options as they are fitted: a spec with its last layers, a loss. classes 0: a number. */
 extern void bmc_network_complete(BmNetworkOptions *o, const BmNetworkInput *input, size_t classes);
+/* What is wrong with the options whatever the data, as the rest of "Option ..."; NULL: nothing. */
+extern const char *bmc_network_wrong_option(const BmNetworkOptions *o);
 /* What is wrong with the options or shapes, in error (BM_NETWORK_ERROR), or BM_OK and the plan. */
 extern BmStatus bmc_network_check(BmNetwork *net, BmNetworkOptions *o, const BmNetworkInput *input,
 								  size_t classes, char *error);
