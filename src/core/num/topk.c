@@ -75,12 +75,12 @@ bmc_topk_offer(BmTopk *h, float s, uint32_t i)
 }
 
 void
-bmc_topk_block(BmTopk *h, const float *scores, size_t first, size_t n)
+bmc_topk_block(BmTopk *h, const float *scores, size_t first, size_t n, const uint64_t *keep)
 {
 	if (h->n == h->k && !(bmc_max(scores, n) > h->score[0]))
 		return; /* an equal score further on never displaces an earlier one */
 	for (size_t i = 0; i < n; i++)
-		if (h->n < h->k || scores[i] > h->score[0])
+		if ((h->n < h->k || scores[i] > h->score[0]) && bmc_kept(keep, first + i))
 			bmc_topk_offer(h, scores[i], (uint32_t) (first + i));
 }
 
@@ -110,7 +110,7 @@ bmc_topk(uint32_t *index, float *score, size_t k, const float *scores, size_t n)
 	if (k == 0)
 		return 0;
 	for (size_t i = 0; i < n; i += BLOCK)
-		bmc_topk_block(&h, scores + i, i, n - i < BLOCK ? n - i : BLOCK);
+		bmc_topk_block(&h, scores + i, i, n - i < BLOCK ? n - i : BLOCK, NULL);
 	return bmc_topk_finish(&h);
 }
 

@@ -33,9 +33,16 @@ typedef struct BmTopk
 } BmTopk;
 
 extern void bmc_topk_offer(BmTopk *h, float score, uint32_t index);
-/* scores (n) of the positions from first on. */
-extern void bmc_topk_block(BmTopk *h, const float *scores, size_t first, size_t n);
+/* scores (n) of the positions from first on, those that keep allows. */
+extern void bmc_topk_block(BmTopk *h, const float *scores, size_t first, size_t n,
+						   const uint64_t *keep);
 extern size_t bmc_topk_finish(BmTopk *h); /* to a list, best first; returns n */
+
+static inline bool
+bmc_kept(const uint64_t *keep, size_t i)
+{
+	return keep == NULL || (keep[i / 64] >> (i % 64) & 1);
+}
 
 /* Bits 64 w on of keep, without those from N on. */
 static inline uint64_t
