@@ -6,6 +6,7 @@
 
 #include "core/rec/segments.h"
 #include "model/encoder.h"
+#include "model/panel.h"
 
 /* Names of the parts: option "parts" of a blend, else the algorithm itself. */
 static int
@@ -137,6 +138,7 @@ bind_recommender(BmModel *model, const BmTensors *tensors)
 	model->support = item_tensor(model, tensors, "support");
 	bm_encoder_apply(model, model->version->encoder);
 	bind_segments(model, tensors);
+	bm_panel_bind(model, tensors);
 }
 
 void
