@@ -59,7 +59,8 @@ filtered(Bench *b)
 static void
 panel(Bench *b)
 {
-	bmc_topk_panel(b->item, b->score, K, &b->panel, b->E, b->q, NULL, bmc_panel_level(), b->scratch);
+	bmc_topk_panel(b->item, b->score, K, &b->panel, b->E, b->q, NULL, bmc_panel_level(),
+				   b->scratch);
 }
 
 static int
@@ -84,7 +85,8 @@ static void
 measure(Bench *b)
 {
 	void (*way[4])(Bench *) = {pass, exact, filtered, panel};
-	static const char *name[4] = {"one pass", "exact", "exact, filter keeps 10 %", "int8, re-ranked"};
+	static const char *name[4] = {"one pass", "exact", "exact, filter keeps 10 %",
+								  "int8, re-ranked"};
 	double time[4][RUNS];
 	int same = 0;
 

@@ -67,8 +67,9 @@ bmc_history_weight(const BmHistory *h, size_t e)
 typedef struct BmItemMatrix
 {
 	size_t D;
-	const float *item;      /* (nitems, D): the tensor item_embedding */
-	const int32_t *support; /* (nitems) or NULL; items with 0 or less get the least score of the others */
+	const float *item; /* (nitems, D): the tensor item_embedding */
+	const int32_t
+		*support; /* (nitems) or NULL; items with 0 or less get the least score of the others */
 } BmItemMatrix;
 
 typedef struct BmRecommender

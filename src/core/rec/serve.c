@@ -187,8 +187,7 @@ BmStatus
 bmc_serve_many(uint32_t *item, float *score, uint32_t *found, const BmServe *serve,
 			   const BmHistory *h, size_t n, BmPool *pool, BmMem *mem, const BmStop *stop)
 {
-	ManyJob job = {
-		.serve = serve, .h = h, .item = item, .found = found, .score = score, .n = n};
+	ManyJob job = {.serve = serve, .h = h, .item = item, .found = found, .score = score, .n = n};
 	BmStatus status;
 
 	if (serve->arrange) /* caps may need the whole catalogue */

@@ -14,11 +14,11 @@
 #include "core/num/vec.h"
 #include "core/rec/serve_scan.h"
 
-#define TILE 512             /* items of a tile: with its scores it stays in the second-level cache */
-#define BLOCK 128            /* histories of a task */
-#define SMALL_BLOCK 16       /* of a large catalogue, so that a task stays below 50 ms */
+#define TILE 512       /* items of a tile: with its scores it stays in the second-level cache */
+#define BLOCK 128      /* histories of a task */
+#define SMALL_BLOCK 16 /* of a large catalogue, so that a task stays below 50 ms */
 #define LARGE ((size_t) 1 << 24) /* floats of the item matrix of a large catalogue */
-#define SPARSE 4             /* below one row in so many the rows themselves are fewer bytes than the panel */
+#define SPARSE 4 /* below one row in so many the rows themselves are fewer bytes than the panel */
 
 static BmItemMatrix
 matrix_of(const BmServe *serve)
@@ -116,10 +116,10 @@ bmc_scan_bytes(const BmServe *serve)
 	const BmBlendPart *part = &serve->model->part[0];
 	size_t D = matrix_of(serve).D;
 
-	return bmc_add(bmc_add(bmc_take_size(words(serve), sizeof(uint64_t)),
-						   bmc_take_size(D, sizeof(float))),
-				   bmc_add(bmc_take_size(bmc_panel_scratch(D), 1),
-						   bmc_take_size(part->algorithm->score_bytes(part->bound, 1), 1)));
+	return bmc_add(
+		bmc_add(bmc_take_size(words(serve), sizeof(uint64_t)), bmc_take_size(D, sizeof(float))),
+		bmc_add(bmc_take_size(bmc_panel_scratch(D), 1),
+				bmc_take_size(part->algorithm->score_bytes(part->bound, 1), 1)));
 }
 
 bool
@@ -185,8 +185,8 @@ offer_tile(BmTopk *heap, const float *tile, size_t n, size_t first, size_t items
 {
 	for (size_t u = 0; u < n; u++)
 		for (size_t i = 0; i < items; i += 64)
-			bmc_topk_block(&heap[u], tile + u * TILE + i, first + i, items - i < 64 ? items - i : 64,
-						   keep + u * nwords);
+			bmc_topk_block(&heap[u], tile + u * TILE + i, first + i,
+						   items - i < 64 ? items - i : 64, keep + u * nwords);
 }
 
 void
