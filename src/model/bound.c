@@ -113,6 +113,22 @@ bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
 		bm_version_damaged(model->version, algorithm->name, "%s", wrong);
 }
 
+/* 42809 for versions of other tasks: they have functions of their own that answer from them. */
+static void
+must_be_bindable(const BmVersion *v)
+{
+	if (bm_version_bindable(v))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("model \"%s\" does not recommend", v->model),
+					errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+					strcmp(v->task, "value") == 0
+						? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
+								  quote_literal_cstr(v->model))
+						: errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
+								  quote_literal_cstr(v->model))));
+}
+
 static void
 bind_recommender(BmModel *model, const BmTensors *tensors)
 {
@@ -147,6 +163,7 @@ bm_model_bind(BmModel *model, const BmTensors *tensors)
 	MemoryContext old = MemoryContextSwitchTo(model->context);
 	const BmAlgorithm *algorithm = bm_algorithm_or_null(model->version->algorithm);
 
+	must_be_bindable(model->version);
 	model->tensors = tensors;
 	if (algorithm && algorithm->predictor)
 		bind_predictor(model, algorithm);

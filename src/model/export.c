@@ -61,7 +61,8 @@ add_row(BmFile *file, const BmVersion *v, MemoryContext context)
 			count[i] = bm_row_int8(i, 1);
 	bm_read("SELECT (to_jsonb(v) - "
 			"'{model_id,version,fingerprint,parent,trained_at,trained_by}'::text[] "
-			"|| jsonb_build_object('source', m.source, 'encoding', getdatabaseencoding()))::text "
+			"|| jsonb_build_object('source', m.source, 'task', m.task, 'encoding', "
+			"getdatabaseencoding()))::text "
 			"FROM behavmine.version v JOIN behavmine.model m ON m.model_id = v.model_id "
 			"WHERE v.model_id = $1 AND v.version = $2",
 			2, params);
@@ -157,14 +158,14 @@ put_int_items(BmDict *items, const BmFileEntry *key)
 	}
 }
 
-/* The dictionary of the file in items; false when it has none. */
-static bool
+/* The dictionary of the file in items, which stays empty where the version knows no items. */
+static void
 read_items(BmDict *items, const BmFile *file, const BmVersion *v, BmMem *mem)
 {
 	const BmFileEntry *key = bm_file_find(file, "item.key", "I64", 1);
 
 	if (v->items == 0)
-		return false;
+		return;
 	bm_check(bmc_dict_init(items, bm_version_flag(v, "item_int") ? BM_KEY_INT : BM_KEY_BYTES, mem),
 			 "read the items", NULL);
 	if (items->view.kind == BM_KEY_BYTES)
@@ -173,7 +174,6 @@ read_items(BmDict *items, const BmFile *file, const BmVersion *v, BmMem *mem)
 		put_int_items(items, key);
 	if (items->view.n != v->items)
 		bad_items();
-	return true;
 }
 
 static uint32_t *
@@ -270,7 +270,8 @@ behav_import(PG_FUNCTION_ARGS)
 	v->model = name;
 	check_source(v);
 	read_tensors(tensors, file);
-	if (read_items(&items, file, v, &mem))
+	read_items(&items, file, v, &mem);
+	if (bm_version_bindable(v))
 		check_binds(v, tensors, &items);
 	bm_model_lock(name);
 	bm_version_save(v, tensors, v->items > 0 ? &items.view : NULL,

@@ -16,7 +16,9 @@ typedef struct BmVersion
 	char *model;
 	char *owner;
 	char *source; /* name of the event source, or NULL */
-	int version;  /* 0 before it is saved */
+	const char
+		*task;   /* "recommend", "value", ...; NULL in a version to be saved: its algorithm's */
+	int version; /* 0 before it is saved */
 	char *algorithm;
 	Jsonb *options; /* the algorithm's, complete */
 	Jsonb *
@@ -70,6 +72,8 @@ extern void bm_deploy(int64 model_id, int version);
 extern int64 bm_model_id(const char *model, bool missing_ok); /* 42704 with the nearest name; 0 */
 /* The source that a model is trained on when none is named: its own, or that of its name. */
 extern const char *bm_model_source(const char *model);
+/* Is it a version of the algorithm table, which bm_model_bind can bind? Others have functions of their own. */
+extern bool bm_version_bindable(const BmVersion *v);
 /* 42809 when a model of this name exists whose task is another one. */
 extern void bm_model_check_task(const char *model, const char *task);
 /* Take the model's training lock (transaction-level advisory); 55P03 at once when another holds it. */

@@ -53,27 +53,51 @@ bm_version_flag(const BmVersion *v, const char *key)
 
 /* ---- saving ---- */
 
+bool
+bm_version_bindable(const BmVersion *v)
+{
+	return v->task == NULL || strcmp(v->task, "recommend") == 0 || strcmp(v->task, "predict") == 0;
+}
+
+/* 42710 when the name is taken: by a model of the caller's with another task, or by another role's. */
+static void
+raise_name_taken(const BmVersion *v, const char *task)
+{
+	BmParam name = bm_param_text(v->model);
+	char *other = NULL;
+
+	if (bm_read("SELECT task FROM behavmine.model WHERE name = $1", 1, &name) == 1)
+		other = bm_row_text(0, 1, CurrentMemoryContext);
+	if (other && strcmp(other, task) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" is for another task", v->model),
+				 errdetail("Its task is \"%s\", that of the new version is \"%s\".", other, task),
+				 errhint("Choose another name for your model.")));
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("model \"%s\" belongs to another role", v->model),
+					errhint("Choose another name for your model.")));
+}
+
 /* The model's id and its next version number, the model made when it is new. */
 static void
 claim_number(BmVersion *v)
 {
 	const BmAlgorithm *algorithm = bm_algorithm_or_null(v->algorithm);
-	BmParam params[3] = {bm_param_text(v->model), bm_param_text(v->source),
-						 bm_param_text(algorithm ? algorithm->task : "recommend")};
+	const char *task = v->task ? v->task : algorithm ? algorithm->task : "recommend";
+	BmParam params[3] = {bm_param_text(v->model), bm_param_text(v->source), bm_param_text(task)};
 
 	/* what is deployed goes on reading its own source; bm_deploy changes it */
 	if (bm_write("UPDATE behavmine.model m SET last_version = last_version + 1, source = CASE WHEN "
 				 "EXISTS (SELECT 1 FROM behavmine.deployment d WHERE d.model_id = m.model_id "
 				 "AND d.undone_at IS NULL) THEN source ELSE $2 END "
-				 "WHERE name = $1 RETURNING model_id, last_version",
-				 2, params) == 0 &&
+				 "WHERE name = $1 AND task = $3 RETURNING model_id, last_version",
+				 3, params) == 0 &&
 		bm_write("INSERT INTO behavmine.model (name, source, task, last_version) "
 				 "VALUES ($1, $2, $3, 1) ON CONFLICT (name) DO NOTHING "
 				 "RETURNING model_id, last_version",
 				 3, params) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("model \"%s\" belongs to another role", v->model),
-						errhint("Choose another name for your model.")));
+		raise_name_taken(v, task);
 	v->model_id = bm_row_int8(0, 1);
 	v->version = (int) bm_row_int8(0, 2);
 }
@@ -204,6 +228,7 @@ version_of_row(MemoryContext context)
 	v->cleaning = bm_row_jsonb(0, 21, context);
 	v->watermark = (TimestampTz) bm_row_int8(0, 22);
 	v->fingerprint = (uint64) bm_row_int8(0, 23);
+	v->task = bm_row_text(0, 24, context);
 	return v;
 }
 
@@ -217,19 +242,20 @@ bm_version_of_json(const char *json)
 	SPI_connect();
 	bm_read("SELECT 0, NULL::text, NULL::text, v.source, 0, v.algorithm, v.options, v.encoder, "
 			"v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, v.metric, v.value, "
-			"v.baseline, v.metrics, v.history, v.cleaning, v.watermark, 0, v.encoding "
+			"v.baseline, v.metrics, v.history, v.cleaning, v.watermark, 0, v.task, v.encoding "
 			"FROM jsonb_to_record($1::jsonb) AS v (source text, algorithm text, options jsonb, "
 			"encoder jsonb, seed int8, rows int8, users int8, items int8, bytes int8, epochs int, "
 			"seconds float8, metric text, value float8, baseline float8, metrics jsonb, "
-			"history jsonb, cleaning jsonb, watermark timestamptz, encoding text)",
+			"history jsonb, cleaning jsonb, watermark timestamptz, task text, encoding text)",
 			1, &param);
 	v = version_of_row(context);
-	if (v->algorithm == NULL || bm_algorithm_or_null(v->algorithm) == NULL)
+	if (v->algorithm == NULL ||
+		(bm_version_bindable(v) && bm_algorithm_or_null(v->algorithm) == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("this library has no algorithm \"%s\"", v->algorithm ? v->algorithm : ""),
 				 errhint("Import with the version of behavmine that exported it.")));
-	if (strcmp(bm_row_text(0, 24, context) ?: "", GetDatabaseEncodingName()) != 0)
+	if (strcmp(bm_row_text(0, 25, context) ?: "", GetDatabaseEncodingName()) != 0)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("the version comes from a database with another encoding"),
 						errdetail("Here it is %s.", GetDatabaseEncodingName())));
@@ -256,7 +282,7 @@ bm_version_load(const char *model, int version)
 				"v.encoder, "
 				" v.seed, v.rows, v.users, v.items, v.bytes, v.epochs, v.seconds, "
 				"v.metric, v.value, v.baseline, v.metrics, v.history, v.cleaning, v.watermark, "
-				"v.fingerprint FROM behavmine.version v JOIN behavmine.model m "
+				"v.fingerprint, m.task FROM behavmine.version v JOIN behavmine.model m "
 				"ON m.model_id = v.model_id WHERE v.model_id = $1 AND v.version = $2",
 				2, params) == 0)
 		raise_no_version(model, id, version);
