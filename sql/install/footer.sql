@@ -11,5 +11,6 @@ SELECT pg_catalog.pg_extension_config_dump('behavmine.deployment_deployment_id_s
 SELECT pg_catalog.pg_extension_config_dump('behavmine.refresh', '');
 SELECT pg_catalog.pg_extension_config_dump('behavmine.rule', '');
 SELECT pg_catalog.pg_extension_config_dump('behavmine.rule_rule_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('behavmine.trial', '');
 SELECT pg_catalog.pg_extension_config_dump('behavmine.job', '');
 SELECT pg_catalog.pg_extension_config_dump('behavmine.job_job_id_seq', '');

@@ -146,6 +146,33 @@ COMMENT ON TABLE behavmine.job IS
 COMMENT ON SEQUENCE behavmine.job_job_id_seq IS
 'Numbers of behavmine.job. Example: SELECT last_value FROM behavmine.job_job_id_seq';
 
+CREATE TABLE behavmine.trial (
+	model       text NOT NULL CHECK (model <> ''),
+	study       int NOT NULL CHECK (study > 0),
+	trial       int NOT NULL CHECK (trial > 0),
+	rung        int NOT NULL CHECK (rung > 0),
+	algorithm   text NOT NULL,
+	options     jsonb NOT NULL,
+	share       float8 NOT NULL CHECK (share > 0 AND share <= 1),
+	status      text NOT NULL CHECK (status IN ('done', 'failed', 'left out')),
+	metric      text,
+	value       float8,
+	recall      float8,
+	seconds     float8,
+	memory      bigint,
+	answer_ms   float8,
+	chosen      boolean NOT NULL DEFAULT false,
+	version     int,
+	message     text,
+	request     jsonb NOT NULL,
+	watermark   timestamptz,
+	owner       name NOT NULL DEFAULT current_user,
+	tried_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (owner, model, study, trial, rung)
+);
+COMMENT ON TABLE behavmine.trial IS
+'Trials of behav_tune: the setting, its share of the budget, quality on validation, seconds, memory, time of an answer. Example: SELECT algorithm, options, value FROM behavmine.trial ORDER BY value DESC';
+
 -- Owners write; owners and readers see. Who may use a model must see the source it reads histories from.
 ALTER TABLE behavmine.source ENABLE ROW LEVEL SECURITY;
 ALTER TABLE behavmine.model ENABLE ROW LEVEL SECURITY;
@@ -154,6 +181,7 @@ ALTER TABLE behavmine.tensor ENABLE ROW LEVEL SECURITY;
 ALTER TABLE behavmine.code ENABLE ROW LEVEL SECURITY;
 ALTER TABLE behavmine.deployment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE behavmine.job ENABLE ROW LEVEL SECURITY;
+ALTER TABLE behavmine.trial ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY owner ON behavmine.source USING (@extschema@.behav_is_member(ARRAY[owner]));
 CREATE POLICY reader ON behavmine.source FOR SELECT USING (
@@ -181,6 +209,7 @@ CREATE POLICY owner ON behavmine.deployment USING (
 CREATE POLICY reader ON behavmine.deployment FOR SELECT USING (
 	model_id OPERATOR(pg_catalog.=) ANY (SELECT m.model_id FROM behavmine.model m));
 CREATE POLICY owner ON behavmine.job USING (@extschema@.behav_is_member(ARRAY[owner]));
+CREATE POLICY owner ON behavmine.trial USING (@extschema@.behav_is_member(ARRAY[owner]));
 
 -- Whatever changes what is deployed, who may use it or where histories are read is told to every backend
 -- at commit, also when it comes by a plain UPDATE or through logical replication.

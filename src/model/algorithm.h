@@ -23,6 +23,8 @@ typedef struct BmAlgorithm
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;
+	/* Where behav_tune looks when nothing is said (train/space.h); NULL: between the extremes of grid. */
+	const char *space;
 	bool on_request; /* not among the candidates of a default choice: only when it is named */
 	bool network;    /* fitted in epochs with early stopping; wants BLAS */
 	bool staged;     /* no network, but grows in epochs and stops early like one (boosting) */

@@ -8,9 +8,8 @@
 #include "model/encoder.h"
 #include "model/panel.h"
 
-/* Names of the parts: option "parts" of a blend, else the algorithm itself. */
-static int
-part_names(const BmVersion *v, char **name)
+int
+bm_version_parts(const BmVersion *v, char **name)
 {
 	JsonbValue *parts = NULL;
 	int n = 0;
@@ -117,23 +116,31 @@ bind_predictor(BmModel *model, const BmAlgorithm *algorithm)
 static void
 must_be_bindable(const BmVersion *v)
 {
+	static const struct
+	{
+		const char *task, *ask;
+	} others[] = {{"value", "behav_clv_table"},
+				  {"forecast", "behav_forecast_table"},
+				  {"segment", "behav_segment_table"}};
+
 	if (bm_version_bindable(v))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					errmsg("model \"%s\" does not recommend", v->model),
-					errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
-					strcmp(v->task, "value") == 0
-						? errhint("Ask it with SELECT * FROM behav_clv_table(%s).",
-								  quote_literal_cstr(v->model))
-						: errhint("Ask it with SELECT * FROM behav_forecast_table(%s).",
-								  quote_literal_cstr(v->model))));
+	for (int i = 0; i < lengthof(others); i++)
+		if (strcmp(v->task, others[i].task) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("model \"%s\" does not recommend", v->model),
+					 errdetail("Its task is \"%s\", its algorithm \"%s\".", v->task, v->algorithm),
+					 errhint("Ask it with SELECT * FROM %s(model => %s).", others[i].ask,
+							 quote_literal_cstr(v->model))));
+	bm_version_damaged(v, NULL, "its task \"%s\" is unknown", v->task);
 }
 
 static void
 bind_recommender(BmModel *model, const BmTensors *tensors)
 {
 	char *name[BM_MAX_BLEND];
-	int n = part_names(model->version, name);
+	int n = bm_version_parts(model->version, name);
 
 	model->blend.n = n;
 	model->blend.nitems = model->items.n;

@@ -50,6 +50,8 @@ typedef struct BmModel
  * the option "parts" in version->options (names in the same order). XX001 names what is wrong.
  */
 extern void bm_model_bind(BmModel *model, const BmTensors *tensors);
+/* Names of the parts (BM_MAX_BLEND): option "parts" of a blend, else the algorithm itself. How many. */
+extern int bm_version_parts(const BmVersion *v, char **name);
 /* From the tables into memory of context: evaluation, export, explicit versions. */
 extern BmModel *bm_model_load(const char *model, int version, BmMem *mem, MemoryContext context);
 /*

@@ -35,6 +35,7 @@ typedef struct BmVersion
 	Jsonb *history; /* [{"epoch":1,"loss":..,"ndcg@10":..,"seconds":..}, ...] */
 	Jsonb *cleaning;
 	TimestampTz watermark; /* newest event it saw */
+	int parent;            /* the version that this one updates, or 0; written, not read */
 	uint64 fingerprint;    /* of the tensors and codes: the cache file must carry the same */
 } BmVersion;
 

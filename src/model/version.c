@@ -124,15 +124,16 @@ insert_version(const BmVersion *v)
 						bm_param_jsonb(v->history),
 						bm_param_jsonb(v->cleaning),
 						bm_param_datum(TIMESTAMPTZOID, TimestampTzGetDatum(v->watermark)),
-						bm_param_int8((int64) v->fingerprint)};
+						bm_param_int8((int64) v->fingerprint),
+						bm_param_int(v->parent)};
 
 	params[18].null = v->watermark == 0; /* unknown */
 	bm_write("INSERT INTO behavmine.version (model_id, version, algorithm, options, encoder, seed, "
 			 "rows, users, items, bytes, epochs, seconds, metric, value, baseline, metrics, "
-			 "history, cleaning, watermark, fingerprint) "
+			 "history, cleaning, watermark, fingerprint, parent) "
 			 "VALUES ($1, $2, $3, coalesce($4, '{}'), coalesce($5, '{}'), $6, $7, $8, $9, $10, "
 			 "$11, $12, $13, $14, $15, coalesce($16, '{}'), coalesce($17, '[]'), "
-			 "coalesce($18, '{}'), $19, $20)",
+			 "coalesce($18, '{}'), $19, $20, nullif($21, 0))",
 			 lengthof(params), params);
 }
 

@@ -200,7 +200,7 @@ static void
 append_head(StringInfo s)
 {
 	if (run.phase == BM_PHASE_FIT && run.what[0] && run.total > 0.0)
-		appendStringInfo(s, "%-10s", run.what);
+		appendStringInfo(s, "%-11s", run.what);
 	else
 		appendStringInfo(s, "%s%s%s", phase_words[run.phase], run.what[0] ? " " : "", run.what);
 	if (run.phase == BM_PHASE_FIT && run.total >= 2.0)

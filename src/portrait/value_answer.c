@@ -9,10 +9,10 @@
 
 #include <math.h>
 
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "portrait/portrait.h"
 #include "portrait/value_model.h"
 
 #define YEAR_DAYS 365.25
@@ -102,20 +102,6 @@ emit_next(FunctionCallInfo fcinfo, const Call *c, const BmCustomer *customer)
 
 /* ---- arguments ---- */
 
-/* The user's key as text, of whatever type the overload takes. */
-static char *
-key_argument(FunctionCallInfo fcinfo, int i)
-{
-	Oid type = get_fn_expr_argtype(fcinfo->flinfo, i), out;
-	bool varlena;
-
-	if (PG_ARGISNULL(i))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("argument \"user_id\" must not be null")));
-	getTypeOutputInfo(type, &out, &varlena);
-	return OidOutputFunctionCall(out, PG_GETARG_DATUM(i));
-}
-
 static double
 probability(FunctionCallInfo fcinfo, int i, const char *name)
 {
@@ -183,7 +169,7 @@ BM_FUNCTION(behav_clv);
 Datum
 behav_clv(PG_FUNCTION_ARGS)
 {
-	answer(fcinfo, 1, key_argument(fcinfo, 0), false, emit_value);
+	answer(fcinfo, 1, bm_arg_user(fcinfo, 0), false, emit_value);
 	return (Datum) 0;
 }
 
@@ -201,7 +187,7 @@ BM_FUNCTION(behav_next_purchase);
 Datum
 behav_next_purchase(PG_FUNCTION_ARGS)
 {
-	answer(fcinfo, 1, key_argument(fcinfo, 0), true, emit_next);
+	answer(fcinfo, 1, bm_arg_user(fcinfo, 0), true, emit_next);
 	return (Datum) 0;
 }
 

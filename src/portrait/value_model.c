@@ -179,7 +179,7 @@ check_task(const BmVersion *v)
 }
 
 BmValueModel *
-bm_value_model(const char *name, BmMem *mem)
+bm_value_parameters(const char *name, BmMem *mem)
 {
 	BmValueModel *m = palloc0(sizeof(BmValueModel));
 	BmTensors *tensors = palloc0(sizeof(BmTensors));
@@ -187,9 +187,6 @@ bm_value_model(const char *name, BmMem *mem)
 	int kind = 0;
 	BmDict items;
 
-	if (name == NULL)
-		name = bm_only_model(BM_VALUE_TASK,
-							 "SELECT * FROM behav_fit_value('my_value', source => 'my_source')");
 	m->version = bm_version_load(name, 0);
 	check_task(m->version);
 	while (kind < BM_BUY_MODELS && strcmp(bm_buy_model_names[kind], m->version->algorithm) != 0)
@@ -207,6 +204,18 @@ bm_value_model(const char *name, BmMem *mem)
 	m->end = bm_json_number(m->version->encoder, "end");
 	if (!isfinite(m->end))
 		bm_version_damaged(m->version, NULL, "it does not say when its data end");
+	return m;
+}
+
+BmValueModel *
+bm_value_model(const char *name, BmMem *mem)
+{
+	BmValueModel *m;
+
+	if (name == NULL)
+		name = bm_only_model(BM_VALUE_TASK,
+							 "SELECT * FROM behav_fit_value('my_value', source => 'my_source')");
+	m = bm_value_parameters(name, mem);
 	m->sales = stored_sales(m->version);
 	return m;
 }

@@ -48,6 +48,8 @@ extern Jsonb *bm_value_encoder(const BmSales *s, double end);
  * none, 42809 when the model is of another task, XX001 when its parameters are damaged.
  */
 extern BmValueModel *bm_value_model(const char *name, BmMem *mem);
+/* The same without its sales, which cost a look at them: parameters, unit and end alone. */
+extern BmValueModel *bm_value_parameters(const char *name, BmMem *mem);
 /* A member of a jsonb object: NULL, NaN where there is none of this type. */
 extern char *bm_json_text(Jsonb *json, const char *key);
 extern double bm_json_number(Jsonb *json, const char *key);

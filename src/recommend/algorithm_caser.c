@@ -35,6 +35,7 @@ const BmAlgorithm bm_algorithm_caser = {
 		"is.",
 	.core = &bmc_caser,
 	.options = options,
+	.space = "{\"window\": [3, 5, 8], " BM_NEXT_SPACE "}",
 	.on_request = true,
 	.network = true,
 	.settle = bm_next_settle,

@@ -47,6 +47,7 @@ const BmAlgorithm bm_algorithm_gru = {
 		"items or shared negatives, or with BPR-max.",
 	.core = &bmc_gru,
 	.options = options,
+	.space = "{\"layers\": [1, 2], " BM_NEXT_SPACE "}",
 	.on_request = true,
 	.network = true,
 	.settle = settle,

@@ -42,6 +42,7 @@ const BmAlgorithm bm_algorithm_nextitnet = {
 		"Dilated causal convolutions over the user's items (NextItNet), trained as sasrec is.",
 	.core = &bmc_nextitnet,
 	.options = options,
+	.space = "{\"blocks\": [2, 3], " BM_NEXT_SPACE "}",
 	.on_request = true,
 	.network = true,
 	.settle = settle,

@@ -45,6 +45,7 @@ const BmAlgorithm bm_algorithm_sasrec = {
 		"items or shared negatives.",
 	.core = &bmc_sasrec,
 	.options = options,
+	.space = "{\"blocks\": [1, 2], " BM_NEXT_SPACE "}",
 	.network = true,
 	.settle = settle,
 	.work = work,

@@ -43,6 +43,11 @@
 	 "Largest norm of a step's gradient; 0 means no limit."}
 /* clang-format on */
 
+/* Where behav_tune looks by itself: {..., BM_NEXT_SPACE}. */
+#define BM_NEXT_SPACE                                                                              \
+	"\"dim\": [32, 64, 128], \"dropout\": {\"range\": [0.1, 0.6]}, "                               \
+	"\"learning_rate\": {\"log\": [0.0005, 0.005]}"
+
 /* Whether users have more than twenty events on average. */
 extern bool bm_next_long_history(const BmFitSize *size);
 /* length, batch, dropout and negatives that mean "by the data"; BmAlgorithm.settle of most networks. */

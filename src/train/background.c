@@ -24,8 +24,12 @@
 
 #include "train/rows.h"
 #include "train/train.h"
+#include "train/tune.h"
+#include "train/update.h"
 
 #define JOB_BACKEND_TYPE "behavmine job"
+/* As LOCK_CLASS of the training lock, another number; view behav_jobs knows it. */
+#define JOB_LOCK 0x424F
 
 /* Handed over in bgw_extra. */
 typedef struct JobStart
@@ -42,6 +46,12 @@ extern PGDLLEXPORT void behav_worker_main(Datum arg);
 
 /* ---- the caller's side ---- */
 
+static const char *
+action_of(const BmTraining *t)
+{
+	return t->update ? "update" : t->tune ? "tune" : "train";
+}
+
 static Jsonb *
 request_json(const BmTraining *t)
 {
@@ -49,7 +59,13 @@ request_json(const BmTraining *t)
 	StringInfoData s;
 
 	initStringInfo(&s);
-	if (t->rows)
+	if (t->tune)
+	{
+		appendStringInfo(&s, "{\"source\":");
+		escape_json(&s, t->source_name);
+		bm_tune_request_json(&s, t->tune);
+	}
+	else if (t->rows)
 		bm_rows_request_json(&s, t->rows);
 	else
 	{
@@ -61,8 +77,9 @@ request_json(const BmTraining *t)
 		escape_json(&s, t->algorithm);
 	else
 		appendStringInfoString(&s, "null");
-	appendStringInfo(&s, ",\"deploy\":\"%s\",\"seed\":" INT64_FORMAT ",\"options\":%s}",
-					 rules[t->rule], t->seed,
+	appendStringInfo(&s,
+					 ",\"update\":%s,\"deploy\":\"%s\",\"seed\":" INT64_FORMAT ",\"options\":%s}",
+					 t->update ? "true" : "false", rules[t->rule], t->seed,
 					 JsonbToCString(NULL, &t->json->root, VARSIZE(t->json)));
 	return bm_jsonb_parse(s.data);
 }
@@ -70,15 +87,16 @@ request_json(const BmTraining *t)
 static int64
 insert_job(const BmTraining *t)
 {
-	Oid types[] = {TEXTOID, JSONBOID};
-	Datum values[] = {bm_text_datum(t->model), JsonbPGetDatum(request_json(t))};
+	Oid types[] = {TEXTOID, JSONBOID, TEXTOID};
+	Datum values[] = {bm_text_datum(t->model), JsonbPGetDatum(request_json(t)),
+					  bm_text_datum(action_of(t))};
 	bool null;
 	int64 job_id;
 
 	SPI_connect();
 	if (SPI_execute_with_args("INSERT INTO behavmine.job (action, model, arguments) "
-							  "VALUES ('train', $1, $2) RETURNING job_id",
-							  2, types, values, NULL, false, 1) != SPI_OK_INSERT_RETURNING)
+							  "VALUES ($3, $1, $2) RETURNING job_id",
+							  3, types, values, NULL, false, 1) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not insert a job");
 	job_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
 	SPI_finish();
@@ -149,16 +167,19 @@ claim_job(const JobStart *start, MemoryContext parent)
 	XactLockTableWait(start->xid, NULL, NULL, XLTW_None);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	SPI_execute_with_args("UPDATE behavmine.job SET status = 'running', pid = $2, "
-						  "started_at = pg_catalog.clock_timestamp() "
-						  "WHERE job_id OPERATOR(pg_catalog.=) $1 AND status "
-						  "OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
-						  "arguments ->> 'algorithm', arguments ->> 'source', "
-						  "(arguments -> 'options')::text, arguments ->> 'deploy', "
-						  "arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
-						  "ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
-						  "coalesce(arguments -> 'features', '[]')))",
-						  2, types, values, NULL, false, 1);
+	SPI_execute_with_args(
+		"UPDATE behavmine.job SET status = 'running', pid = $2, "
+		"started_at = pg_catalog.clock_timestamp() "
+		"WHERE job_id OPERATOR(pg_catalog.=) $1 AND status "
+		"OPERATOR(pg_catalog.=) 'queued' RETURNING model, "
+		"arguments ->> 'algorithm', arguments ->> 'source', "
+		"(arguments -> 'options')::text, arguments ->> 'deploy', "
+		"arguments ->> 'seed', arguments ->> 'data', arguments ->> 'target', "
+		"ARRAY(SELECT pg_catalog.jsonb_array_elements_text("
+		"coalesce(arguments -> 'features', '[]'))), arguments ->> 'update', "
+		"arguments -> 'tune' ->> 'method', (arguments -> 'tune' ->> 'trials')::int4, "
+		"nullif(arguments -> 'tune' -> 'space', 'null')::text",
+		2, types, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
 		HeapTuple row = SPI_tuptable->vals[0];
@@ -171,8 +192,14 @@ claim_job(const JobStart *start, MemoryContext parent)
 							 .seed = strtoll(SPI_getvalue(row, desc, 6), NULL, 10),
 							 .data = SPI_getvalue(row, desc, 7),
 							 .target = SPI_getvalue(row, desc, 8)};
+		const char *update = SPI_getvalue(row, desc, 10);
+		const char *trials = SPI_getvalue(row, desc, 12), *space = SPI_getvalue(row, desc, 13);
 		bool null;
 
+		request.method = SPI_getvalue(row, desc, 11);
+		request.trials = trials ? atoi(trials) : 0;
+		request.space = space ? bm_jsonb_parse(space) : NULL;
+		request.update = update && strcmp(update, "true") == 0;
 		request.features = bm_text_array_strings(SPI_getbinval(row, desc, 9, &null), "features",
 												 &request.nfeatures);
 		t = bm_training_begin(&request, parent);
@@ -188,6 +215,8 @@ outcome_json(const BmTraining *t)
 {
 	StringInfoData s;
 
+	if (bm_update_is_empty(t))
+		return bm_jsonb_parse("{\"new_events\":0}");
 	initStringInfo(&s);
 	appendStringInfoString(&s, "{\"model\":");
 	escape_json(&s, t->model);
@@ -199,27 +228,41 @@ outcome_json(const BmTraining *t)
 	return bm_jsonb_parse(s.data);
 }
 
+/* In a transaction without a snapshot: it is for the catalogue look-ups of error reports. */
+static void
+run_computing(void (*step)(BmTraining *t), BmTraining *t)
+{
+	StartTransactionCommand();
+	InvalidateCatalogSnapshot();
+	step(t);
+	CommitTransactionCommand();
+}
+
+/* In a transaction with a snapshot. */
+static void
+run_writing(void (*step)(BmTraining *t), BmTraining *t)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	step(t);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
 static void
 run_training(BmTraining *t)
 {
 	bm_model_lock_session(t->model);
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	bm_training_read(t);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-
-	StartTransactionCommand(); /* without a snapshot: for the catalogue look-ups of error reports */
-	InvalidateCatalogSnapshot();
-	bm_training_compute(t);
-	CommitTransactionCommand();
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	bm_training_save(t);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	run_writing(bm_training_read, t);
+	while (t->tune && bm_tune_pending(t))
+	{
+		run_computing(bm_tune_fit, t);
+		run_writing(bm_tune_record, t);
+	}
+	if (t->tune)
+		bm_tune_settle(t);
+	run_computing(bm_training_compute, t);
+	run_writing(bm_training_save, t);
 }
 
 /* In a PG_CATCH: log the error, leave every transaction, write it to the job's row. */
@@ -246,6 +289,19 @@ report_failure(int64 job_id, MemoryContext context)
 	end_job(job_id, cancelled ? "cancelled" : "failed", message, NULL);
 }
 
+/*
+ * A lock for the worker's life: unlike what the server shows of sessions, which stays as it was at a
+ * transaction's first look, locks are always seen as they are, so behav_jobs can tell who is gone.
+ */
+static void
+lock_job(int64 job_id)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (job_id >> 32), (uint32) job_id, JOB_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
 /* Entry point named in bgw_function_name. */
 void
 behav_worker_main(Datum arg)
@@ -264,11 +320,12 @@ behav_worker_main(Datum arg)
 
 	PG_TRY();
 	{
+		lock_job(start.job_id);
 		t = claim_job(&start, context);
 		if (t != NULL)
 		{
-			char *activity =
-				psprintf("SELECT behav_train('%s') -- job " INT64_FORMAT, t->model, start.job_id);
+			char *activity = psprintf("SELECT behav_%s('%s') -- job " INT64_FORMAT, action_of(t),
+									  t->model, start.job_id);
 
 			pgstat_report_activity(STATE_RUNNING, activity);
 			run_training(t);

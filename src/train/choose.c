@@ -88,9 +88,8 @@ fit_best(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb *
 	return best;
 }
 
-/* In a default choice: does the algorithm fit this size in memory and in reasonable time? */
-static bool
-affordable(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb *options)
+bool
+bm_affordable(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb *options)
 {
 	BmFitSize size = bm_fit_size(&split->data, run->threads);
 	void *settings = bm_settings(algorithm, options, &size);
@@ -116,7 +115,7 @@ affordable(BmRun *run, const BmSplit *split, const BmAlgorithm *algorithm, Jsonb
 static void
 note(const BmFitted *f, int k)
 {
-	bm_progress_note("%-10s validation ndcg@%d %.4f  recall@%d %.4f  %6.1f s", f->algorithm->name,
+	bm_progress_note("%-11s validation ndcg@%d %.4f  recall@%d %.4f  %6.1f s", f->algorithm->name,
 					 k, ndcg(f), k, BM_MEAN(f->valid, hit), f->seconds);
 }
 
@@ -208,7 +207,7 @@ settle_choice(BmChoice *c, BmRun *run, const BmSplit *split, bool force_blend)
 	if (blend.n < 2)
 		return;
 	valid = bm_measure(run, &blend, &split->valid);
-	bm_progress_note("%-10s validation ndcg@%d %.4f  recall@%d %.4f", "blend", run->options->k,
+	bm_progress_note("%-11s validation ndcg@%d %.4f  recall@%d %.4f", "blend", run->options->k,
 					 BM_MEAN(valid, ndcg), run->options->k, BM_MEAN(valid, hit));
 	if (!force_blend && BM_MEAN(valid, ndcg) <= BLEND_GAIN * ndcg(c->candidate[c->best]))
 		return;
@@ -229,6 +228,17 @@ measure_all(BmChoice *c, BmRun *run, const BmSplit *split)
 		c->candidate[i]->test = bm_measure(run, &one, &split->test);
 	}
 	c->test = c->blended ? bm_measure(run, &c->blend, &split->test) : c->candidate[c->best]->test;
+}
+
+const char *const bm_baselines[] = {"popular", "seq_rules", "item_knn", "ease", NULL};
+
+static bool
+is_baseline(const char *name)
+{
+	for (const char *const *b = bm_baselines; *b; b++)
+		if (strcmp(name, *b) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -257,9 +267,20 @@ choose_named(BmChoice *c, BmRun *run, const BmSplit *split, const char *name)
 							"behav_algorithms().")));
 }
 
+static bool
+wanted(BmRun *run, const BmSplit *split, const BmAlgorithm *a, const char *const *names, int nnames,
+	   Jsonb *options, bool baselines)
+{
+	if (strcmp(a->name, "popular") == 0 || named(a->name, names, nnames))
+		return true;
+	if (nnames > 0 ? !baselines || !is_baseline(a->name) : a->on_request)
+		return false;
+	return bm_affordable(run, split, a, options);
+}
+
 BmChoice *
 bm_choose(BmRun *run, const BmSplit *split, const char *const *names, int nnames, Jsonb *options,
-		  bool force_blend)
+		  bool force_blend, bool baselines)
 {
 	BmChoice *c = palloc0(sizeof(BmChoice));
 
@@ -271,12 +292,11 @@ bm_choose(BmRun *run, const BmSplit *split, const char *const *names, int nnames
 
 		if (a->core == NULL)
 			continue;
-		if (nnames > 0 ? strcmp(a->name, "popular") != 0 && !named(a->name, names, nnames)
-					   : a->on_request || !affordable(run, split, a, options))
+		if (!wanted(run, split, a, names, nnames, options, baselines))
 			continue;
 		add_candidate(c, run, split, a, options);
 	}
-	if (nnames == 1)
+	if (nnames == 1 && !baselines)
 		choose_named(c, run, split, names[0]);
 	else
 		settle_choice(c, run, split, force_blend);

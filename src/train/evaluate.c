@@ -40,46 +40,62 @@ metric_columns(Datum *values, const BmMetrics *m, const BmTraining *t)
 
 /* ---- behav_compare ---- */
 
+/* What a row costs, beside how good it is. */
+typedef struct RowCost
+{
+	double seconds;
+	size_t bytes, memory;
+	double answer_ms;
+} RowCost;
+
 static void
 compare_row(FunctionCallInfo fcinfo, const BmTraining *t, const char *name, Jsonb *settings,
-			const BmMetrics *test, double seconds, size_t bytes, bool chosen)
+			const BmMetrics *test, const RowCost *cost, bool chosen)
 {
-	Datum values[6 + METRIC_COLUMNS];
-	bool nulls[6 + METRIC_COLUMNS] = {false};
+	Datum values[8 + METRIC_COLUMNS];
+	bool nulls[8 + METRIC_COLUMNS] = {false};
 
 	values[0] = bm_text_datum(name);
 	values[1] = BoolGetDatum(chosen);
 	metric_columns(values + 2, test, t);
-	values[2 + METRIC_COLUMNS] = Float8GetDatum(seconds);
-	values[3 + METRIC_COLUMNS] = Int64GetDatum((int64) bytes);
-	values[4 + METRIC_COLUMNS] = JsonbPGetDatum(settings);
-	values[5 + METRIC_COLUMNS] = bm_text_datum(t->split->protocol);
+	values[2 + METRIC_COLUMNS] = Float8GetDatum(cost->seconds);
+	values[3 + METRIC_COLUMNS] = Int64GetDatum((int64) cost->bytes);
+	values[4 + METRIC_COLUMNS] = Int64GetDatum((int64) cost->memory);
+	values[5 + METRIC_COLUMNS] = Float8GetDatum(cost->answer_ms);
+	values[6 + METRIC_COLUMNS] = JsonbPGetDatum(settings);
+	values[7 + METRIC_COLUMNS] = bm_text_datum(t->split->protocol);
 	bm_srf_row(fcinfo, values, nulls);
 }
 
 static void
-compare_rows(FunctionCallInfo fcinfo, const BmTraining *t)
+compare_rows(FunctionCallInfo fcinfo, BmTraining *t)
 {
 	const BmChoice *c = t->choice;
-	double seconds = 0.0;
-	size_t bytes = 0;
+	RowCost blend = {0.0, 0, 0, 0.0};
 
 	for (int i = 0; i < c->n; i++)
 	{
 		const BmFitted *f = c->candidate[i];
+		BmBlend one = bm_blend_of(f, t->split->all.nitems);
+		RowCost cost = {f->seconds, f->bytes, f->memory,
+						bm_answer_ms(&t->run, &one, &t->split->test)};
 
 		compare_row(fcinfo, t, f->algorithm->name,
-					bm_options_jsonb(f->settings, f->algorithm->options), &f->test, f->seconds,
-					f->bytes, !c->blended && c->best == i);
+					bm_options_jsonb(f->settings, f->algorithm->options), &f->test, &cost,
+					!c->blended && c->best == i);
 	}
 	if (!c->blended)
 		return;
 	for (int i = 0; i < c->blend.n; i++)
 	{
-		seconds += c->candidate[c->part[i]]->seconds;
-		bytes += c->candidate[c->part[i]]->bytes;
+		const BmFitted *f = c->candidate[c->part[i]];
+
+		blend.seconds += f->seconds;
+		blend.bytes += f->bytes;
+		blend.memory = Max(blend.memory, f->memory);
 	}
-	compare_row(fcinfo, t, "blend", bm_choice_options(c), &c->test, seconds, bytes, true);
+	blend.answer_ms = bm_answer_ms(&t->run, &c->blend, &t->split->test);
+	compare_row(fcinfo, t, "blend", bm_choice_options(c), &c->test, &blend, true);
 }
 
 /* behav_compare(source text, algorithms text[], options jsonb, seed bigint) */
@@ -101,6 +117,7 @@ behav_compare(PG_FUNCTION_ARGS)
 									   .seed = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3)},
 						  CurrentMemoryContext);
 	bm_training_read(t);
+	t->baselines = true;
 	bm_training_choose(t, names, n);
 	compare_rows(fcinfo, t);
 	bm_progress_end();

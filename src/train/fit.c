@@ -291,8 +291,11 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 {
 	BmFitted *f = new_fitted(run, algorithm, settings, input);
 	Course course = {.fitted = f, .judge = judge};
+	size_t used = run->mem->used, peak = run->mem->peak;
 	BmStatus status;
 	bool complete;
+
+	run->mem->peak = used;
 
 	initStringInfo(&course.history);
 	appendStringInfoChar(&course.history, '[');
@@ -311,6 +314,8 @@ bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmF
 	}
 	finish(&course, complete);
 	f->seconds = seconds_since(course.started);
+	f->memory = run->mem->peak - used;
+	run->mem->peak = Max(run->mem->peak, peak);
 	appendStringInfoChar(&course.history, ']');
 	f->history = bm_jsonb_parse(course.history.data);
 	return f;
@@ -331,6 +336,24 @@ static void
 keep_metrics(const BmJudge *judge, BmFitted *f)
 {
 	f->valid = f->latest;
+}
+
+BmFitted *
+bm_fit_from(BmRun *run, const BmAlgorithm *algorithm, void *settings, const BmSequences *data,
+			const BmCases *cases, int epochs, const BmFitStart *start)
+{
+	BmFitSize size = bm_fit_size(data, run->threads);
+	BmFit input = {.data = data, .start = start};
+	BmFitted *f = bm_fit_input(run, algorithm, settings, &input, &size, NULL, epochs);
+
+	if (f && cases)
+	{
+		BmJudge judge = {.arg = (void *) cases};
+
+		f->quality = measure_cases(&judge, f);
+		f->valid = f->latest;
+	}
+	return f;
 }
 
 BmFitted *

@@ -46,6 +46,7 @@ typedef struct BmFitted
 	int epochs;     /* that the weights took: the best epoch of a network */
 	double seconds; /* of fitting, validation included */
 	size_t bytes;   /* of the tensors */
+	size_t memory;  /* most that the fit and its measuring took at a time */
 	bool stopped;   /* max_seconds ended it early */
 	double quality; /* of the kept weights, by the judge; NaN without one */
 	BmMetrics latest, valid,
@@ -78,10 +79,22 @@ extern BmFitted *bm_fit_input(BmRun *run, const BmAlgorithm *algorithm, void *se
  */
 extern BmFitted *bm_fit(BmRun *run, const BmAlgorithm *algorithm, void *settings,
 						const BmSequences *data, const BmCases *cases, int epochs);
+/*
+ * The same from earlier weights (NULL: from nothing), always `epochs` epochs: measured at the end alone,
+ * since a handful of epochs neither stop early nor have a best one.
+ */
+extern BmFitted *bm_fit_from(BmRun *run, const BmAlgorithm *algorithm, void *settings,
+							 const BmSequences *data, const BmCases *cases, int epochs,
+							 const BmFitStart *start);
 extern void bm_fitted_free(BmFitted *fitted); /* NULL is fine */
 /* Metrics of a blend on cases; raises on cancel. */
 extern BmMetrics bm_measure(BmRun *run, const BmBlend *blend, const BmCases *cases);
 extern BmBlend bm_blend_of(const BmFitted *fitted, size_t nitems);
+/*
+ * Median milliseconds of one answer's scores and their best k, one history after the other and without
+ * OpenBLAS, as in serving; over some of the cases.
+ */
+extern double bm_answer_ms(BmRun *run, const BmBlend *blend, const BmCases *cases);
 /* No step may run past the deadline of run->watch; true when it has passed. */
 extern bool bm_run_late(const BmRun *run);
 

@@ -82,8 +82,8 @@ static const BmRecommender translated = {
 	.score = translated_score,
 };
 
-static uint32_t
-old_code(const BmDictView *items, const BmDictView *old, uint32_t code)
+uint32_t
+bm_code_in(const BmDictView *items, uint32_t code, const BmDictView *old)
 {
 	if (items->kind != old->kind)
 		return BM_NONE;
@@ -120,7 +120,7 @@ bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *answer, con
 	if (to_old == NULL)
 		bm_check(BM_ENOMEM, "measure a stored version", NULL);
 	for (size_t i = 0; i < nitems; i++)
-		to_old[i] = old_code(&t->log->items.view, &model->items, (uint32_t) i);
+		to_old[i] = bm_code_in(&t->log->items.view, (uint32_t) i, &model->items);
 	if (of_model.support == NULL)
 		of_model.support = old_support(t, model, to_old);
 	for (size_t u = 0; u < t->split->all.nusers; u++)

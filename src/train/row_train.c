@@ -199,7 +199,7 @@ add_candidate(BmTraining *t, const BmAlgorithm *a)
 	answers = beside_truth(&r->test.samples, p, c->threshold);
 	bm_row_quality(&c->test, &answers, &t->mem);
 	bmc_free(&t->mem, p);
-	bm_progress_note("%-10s validation %s %.4f  %6.1f s", a->name, bm_row_metric_name[metric],
+	bm_progress_note("%-11s validation %s %.4f  %6.1f s", a->name, bm_row_metric_name[metric],
 					 c->valid.value[metric], f->seconds);
 	if (r->ncandidates == 0 || f->quality > r->candidate[r->best].fitted->quality)
 		r->best = r->ncandidates;

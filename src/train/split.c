@@ -140,19 +140,26 @@ bm_cases_between(BmCases *cases, size_t *repeats, const BmLog *log, const BmSequ
 	cases->pos = pos;
 }
 
+/* Users' events before a time: what a fit may use. */
+static void
+hide_from(BmSplit *s, const BmLog *log, int64 from)
+{
+	for (size_t u = 0; u < s->all.nusers; u++)
+	{
+		size_t e = log->start[u];
+
+		while (e < log->start[u + 1] && log->time[e] < from)
+			e++;
+		s->use[u] = (uint32_t) (e - log->start[u]);
+	}
+}
+
 static void
 split_by_time(BmSplit *s, const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 seed)
 {
 	s->valid_from = time_quantile(log, 1.0 - options->valid_share - options->test_share);
 	s->test_from = time_quantile(log, 1.0 - options->test_share);
-	for (size_t u = 0; u < s->all.nusers; u++)
-	{
-		size_t e = log->start[u];
-
-		while (e < log->start[u + 1] && log->time[e] < s->valid_from)
-			e++;
-		s->use[u] = (uint32_t) (e - log->start[u]);
-	}
+	hide_from(s, log, s->valid_from);
 	bm_cases_between(&s->valid, &s->valid_repeats, log, &s->all, s->valid_from, s->test_from,
 					 options, mem, seed);
 	bm_cases_between(&s->test, &s->test_repeats, log, &s->all, s->test_from, PG_INT64_MAX, options,
@@ -224,27 +231,25 @@ check_cases(const BmSplit *s, const BmLog *log)
 			 : errhint("At least one user needs three events.")));
 }
 
-BmSplit *
-bm_split(const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 seed)
+/* A split with nothing in it but room. */
+static BmSplit *
+new_split(const BmLog *log, BmSplitKind kind, BmMem *mem)
 {
 	BmSplit *s = palloc0(sizeof(BmSplit));
 
-	s->kind = (BmSplitKind) options->split;
-	if (s->kind == BM_SPLIT_TIME && options->valid_share + options->test_share > 0.9)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options \"valid_share\" and \"test_share\" leave nothing to train on"),
-				 errdetail("Together they are %g; at most 0.9 is possible.",
-						   options->valid_share + options->test_share)));
+	s->kind = kind;
 	bm_log_sequences(log, &s->all);
 	s->all.use = NULL;
 	s->data = s->all;
 	s->use = take(mem, s->all.nusers, sizeof(uint32_t));
 	s->support = take(mem, s->all.nitems, sizeof(uint32_t));
-	if (s->kind == BM_SPLIT_TIME)
-		split_by_time(s, log, options, mem, seed);
-	else
-		split_leave_last_out(s, log, options, mem, seed);
+	return s;
+}
+
+/* Count what a fit may use. */
+static void
+count_training(BmSplit *s, const BmLog *log)
+{
 	s->data.use = s->use;
 	for (size_t u = 0; u < s->all.nusers; u++)
 		for (size_t e = log->start[u]; e < log->start[u] + s->use[u]; e++)
@@ -253,6 +258,38 @@ bm_split(const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 see
 			s->nevents++;
 		}
 	s->valid.support = s->test.support = s->support;
+}
+
+BmSplit *
+bm_split_from(const BmLog *log, const BmTrainOptions *options, int64 from, BmMem *mem, uint64 seed)
+{
+	BmSplit *s = new_split(log, BM_SPLIT_TIME, mem);
+
+	s->valid_from = s->test_from = from;
+	hide_from(s, log, from);
+	cases_init(&s->valid, log, &s->all, options, seed);
+	bm_cases_between(&s->test, &s->test_repeats, log, &s->all, from, PG_INT64_MAX, options, mem,
+					 seed);
+	count_training(s, log);
+	return s;
+}
+
+BmSplit *
+bm_split(const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 seed)
+{
+	BmSplit *s = new_split(log, (BmSplitKind) options->split, mem);
+
+	if (s->kind == BM_SPLIT_TIME && options->valid_share + options->test_share > 0.9)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"valid_share\" and \"test_share\" leave nothing to train on"),
+				 errdetail("Together they are %g; at most 0.9 is possible.",
+						   options->valid_share + options->test_share)));
+	if (s->kind == BM_SPLIT_TIME)
+		split_by_time(s, log, options, mem, seed);
+	else
+		split_leave_last_out(s, log, options, mem, seed);
+	count_training(s, log);
 	check_cases(s, log);
 	return s;
 }

@@ -24,6 +24,12 @@ typedef struct BmSplit
 
 /* In mem, for the log's life. 22000 when a part has no case, with the numbers and what to do. */
 extern BmSplit *bm_split(const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 seed);
+/*
+ * Everything before `from` is fitted on, what follows is tested; nothing validates. Nothing is raised where
+ * there is no case.
+ */
+extern BmSplit *bm_split_from(const BmLog *log, const BmTrainOptions *options, int64 from,
+							  BmMem *mem, uint64 seed);
 /* Cases from the events in [from, to) of every user; pieces of the above for behav_evaluate. */
 extern void bm_cases_between(BmCases *cases, size_t *repeats, const BmLog *log,
 							 const BmSequences *all, int64 from, int64 to,

@@ -15,6 +15,8 @@
 #include "model/encoder.h"
 #include "train/rows.h"
 #include "train/train.h"
+#include "train/tune.h"
+#include "train/update.h"
 
 /* Share of max_seconds for choosing when the choice is then fitted on a fifth more events. */
 #define CHOICE_SHARE 0.55
@@ -47,6 +49,13 @@ check_options(const BmTraining *t)
 	{
 		specs[n++] = bm_row_own_spec;
 		specs[n++] = bm_row_encode_spec();
+	}
+	if (t->update)
+		specs[n++] = bm_update_spec;
+	if (t->update || t->tune)
+	{
+		bm_options_check(t->json, specs, n, t->update ? "an update" : "tuning");
+		return;
 	}
 	if (named)
 		specs[n++] = named->options;
@@ -93,12 +102,19 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	t->seed = request->seed;
 	t->started = GetCurrentTimestamp();
 	t->rows = bm_rows_begin(request);
-	if (t->rows == NULL)
+	if (request->update)
+		bm_update_begin(t);
+	else if (t->rows == NULL)
 		t->source_name =
 			pstrdup(request->source ? request->source : bm_model_source(request->model));
+	if (request->method)
+		bm_tune_begin(t, request);
 	check_kind(t);
 	check_options(t);
-	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec, t->json);
+	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec,
+					 t->update ? t->update->training : t->json);
+	if (t->update)
+		bm_options_parse(&t->update->options, bm_update_spec, t->json);
 	if (t->rows)
 	{
 		bm_options_parse(&t->rows->options, bm_row_own_spec, t->json);
@@ -136,10 +152,14 @@ bm_training_read(BmTraining *t)
 		MemoryContextSwitchTo(old);
 		return;
 	}
+	if (t->tune)
+		bm_tune_resume(t);
 	t->source = bm_source_load(t->source_name);
 	bm_segment_column(t);
 	model_id = bm_model_id(t->model, true);
-	if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
+	if (t->update)
+		t->incumbent = bm_model_load(t->model, t->update->old->version, &t->mem, t->context);
+	else if (t->rule == BM_DEPLOY_IF_BETTER && model_id != 0 && bm_deployed_version(model_id) != 0)
 		t->incumbent = bm_model_load(t->model, 0, &t->mem, t->context);
 	bm_watch_init(&t->watch, t->options.max_seconds);
 	bm_watch_init(&t->cancel, 0);
@@ -222,8 +242,10 @@ refit(BmTraining *t)
 	for (int i = 0; i < c->blend.n; i++)
 	{
 		BmFitted *f = t->final[i];
+		BmFitStart room;
+		const BmFitStart *start = bm_update_start(t, &room, f);
 		BmFitted *again =
-			bm_fit(&t->run, f->algorithm, f->settings, &t->split->all, NULL, f->epochs);
+			bm_fit_from(&t->run, f->algorithm, f->settings, &t->split->all, NULL, f->epochs, start);
 
 		if (again == NULL || again->stopped)
 		{
@@ -312,6 +334,8 @@ fill_version(BmTraining *t)
 								  t->log->event_weight, t->log->purchase);
 	v->encoder = bm_jsonb_merge(v->encoder, source_member(t));
 	v->encoder = bm_jsonb_merge(v->encoder, bm_segment_encoder(t));
+	v->encoder = bm_jsonb_merge(v->encoder, bm_update_encoder(t));
+	v->parent = t->update ? t->update->old->version : 0;
 	v->seed = t->seed;
 	v->rows = (int64) t->log->n;
 	v->users = t->log->users.view.n;
@@ -334,7 +358,7 @@ fill_version(BmTraining *t)
 }
 
 void
-bm_training_split(BmTraining *t)
+bm_training_open(BmTraining *t)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 
@@ -343,10 +367,19 @@ bm_training_split(BmTraining *t)
 					 .cancel = &t->cancel,
 					 .seed = (uint64) t->seed,
 					 .options = &t->options};
-	t->split = bm_split(t->log, &t->options, &t->mem, t->run.seed);
 	t->run.pool = bm_pool_open(t->context, bm_threads(), true);
 	t->run.threads = bmc_pool_threads(t->run.pool);
 	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_split(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	t->split = bm_split(t->log, &t->options, &t->mem, (uint64) t->seed);
+	MemoryContextSwitchTo(old);
+	bm_training_open(t);
 }
 
 void
@@ -354,31 +387,23 @@ bm_training_choose(BmTraining *t, const char *const *names, int n)
 {
 	MemoryContext old;
 
-	bm_training_split(t);
+	if (t->split == NULL)
+		bm_training_split(t);
 	old = MemoryContextSwitchTo(t->context);
 	t->choice = bm_choose(&t->run, t->split, names, n, t->json,
-						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)));
+						  t->algorithm && bm_is_blend(bm_algorithm(t->algorithm)), t->baselines);
 	t->version.value = BM_MEAN(t->choice->test, ndcg);
 	t->version.baseline = BM_MEAN(t->choice->baseline->test, ndcg);
 	MemoryContextSwitchTo(old);
 }
 
-void
-bm_training_compute(BmTraining *t)
+/* Choose, and decide by the rule. */
+static void
+choose(BmTraining *t)
 {
-	MemoryContext old = MemoryContextSwitchTo(t->context);
-	const char **names;
 	int n;
+	const char **names = bm_training_candidates(t, &n);
 
-	if (t->rows)
-	{
-		bm_rows_compute(t);
-		MemoryContextSwitchTo(old);
-		return;
-	}
-	names = bm_training_candidates(t, &n);
-	if (t->options.refit)
-		bm_training_allow(t, CHOICE_SHARE);
 	bm_training_choose(t, names, n);
 	if (t->rule == BM_DEPLOY_IF_BETTER)
 		t->deploy = bm_beats_incumbent(t, &t->note);
@@ -387,11 +412,38 @@ bm_training_compute(BmTraining *t)
 		t->deploy = t->rule == BM_DEPLOY_ALWAYS;
 		t->note = pstrdup(t->deploy ? "deploy => 'always'" : "deploy => 'never'");
 	}
+}
+
+/* What was chosen as it will be saved. */
+static void
+make_version(BmTraining *t)
+{
 	refit(t);
 	fill_popularity(t);
 	collect_tensors(t);
 	bm_segment_tensors(t);
 	fill_version(t);
+}
+
+void
+bm_training_compute(BmTraining *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	if (t->rows)
+	{
+		bm_rows_compute(t);
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	if (t->options.refit)
+		bm_training_allow(t, CHOICE_SHARE);
+	if (t->update)
+		bm_update_choose(t);
+	else
+		choose(t);
+	if (!bm_update_is_empty(t))
+		make_version(t);
 	MemoryContextSwitchTo(old);
 }
 
@@ -403,6 +455,12 @@ bm_training_save(BmTraining *t)
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	StringInfoData s;
 
+	if (bm_update_is_empty(t))
+	{
+		bm_progress_end();
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	bm_progress_phase(BM_PHASE_SAVE, NULL);
 	t->version.seconds = (GetCurrentTimestamp() - t->started) / 1e6;
 	if (t->rows)
@@ -412,15 +470,35 @@ bm_training_save(BmTraining *t)
 	if (t->deploy)
 		bm_deploy(t->version.model_id, t->version.version);
 	t->deployed = t->deploy;
+	if (t->tune)
+		bm_tune_mark(t);
 	bm_version_prune(t->version.model_id, t->options.keep_versions);
 	initStringInfo(&s);
-	appendStringInfoString(&s, "{\"event\":\"trained\",\"model\":");
+	appendStringInfo(&s, "{\"event\":\"%s\",\"model\":", t->update ? "updated" : "trained");
 	escape_json(&s, t->model);
 	appendStringInfo(&s, ",\"version\":%d,\"deployed\":%s}", t->version.version,
 					 t->deployed ? "true" : "false");
 	Async_Notify("behavmine", s.data);
 	bm_progress_end();
 	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_run(BmTraining *t)
+{
+	bm_model_lock(t->model);
+	bm_training_read(t);
+	if (t->tune)
+	{
+		while (bm_tune_pending(t))
+		{
+			bm_tune_fit(t);
+			bm_tune_record(t);
+		}
+		bm_tune_settle(t);
+	}
+	bm_training_compute(t);
+	bm_training_save(t);
 }
 
 void
@@ -489,12 +567,7 @@ behav_train(PG_FUNCTION_ARGS)
 	if (bm_arg_bool_or(fcinfo, 6, false))
 		job = bm_background_train(t);
 	else
-	{
-		bm_model_lock(t->model);
-		bm_training_read(t);
-		bm_training_compute(t);
-		bm_training_save(t);
-	}
+		bm_training_run(t);
 	emit_row(fcinfo, t, job);
 	bm_training_end(t);
 	return (Datum) 0;

@@ -31,6 +31,11 @@ typedef struct BmRequest
 	Jsonb *options;
 	const char *deploy;
 	int64 seed;
+	/* a search of settings instead of one training; method NULL: none */
+	const char *method; /* random | halving */
+	Jsonb *space;       /* or NULL */
+	int trials;
+	bool update; /* fold new events into the deployed version: model, options and deploy count */
 } BmRequest;
 
 typedef struct BmTraining
@@ -41,6 +46,8 @@ typedef struct BmTraining
 	char *source_name; /* NULL: of rows */
 	struct BmRows
 		*rows; /* of rows (rows.h), else NULL; what is said of events below is then unused */
+	struct BmTune *tune;     /* of behav_tune (tune.h), else NULL */
+	struct BmUpdate *update; /* of behav_update (update.h), else NULL */
 	Jsonb *json;
 	BmDeployRule rule;
 	int64 seed;
@@ -54,6 +61,8 @@ typedef struct BmTraining
 	BmLog *log;
 	BmModel *incumbent; /* the deployed version, or NULL */
 	BmSplit *split;
+	bool
+		baselines; /* whatever is asked for, popular, seq_rules, item_knn and ease are candidates */
 	BmRun run;
 	BmChoice *choice;
 	TimestampTz started;
@@ -75,7 +84,11 @@ extern void bm_training_read(BmTraining *t);    /* needs a snapshot; takes the m
 extern void bm_training_compute(BmTraining *t); /* touches no table */
 extern void bm_training_save(BmTraining *t);    /* needs a snapshot; writes, deploys, prunes */
 extern void bm_training_end(BmTraining *t);
+/* All of it in the calling transaction, under the model's lock. */
+extern void bm_training_run(BmTraining *t);
 /* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
+extern void
+bm_training_open(BmTraining *t); /* threads and what every fit shares, without a split */
 extern void bm_training_split(BmTraining *t);
 extern void bm_training_choose(BmTraining *t, const char *const *names, int n);
 
@@ -97,6 +110,8 @@ extern Jsonb *bm_segment_encoder(const BmTraining *t);
 /* incumbent.c: metrics of a bound version (or of another blend in its codes) on this log's cases. */
 extern BmMetrics bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *blend,
 								  const BmCases *cases);
+/* The code in `old` of the key that has this code in `items`; BM_NONE: not there. */
+extern uint32_t bm_code_in(const BmDictView *items, uint32_t code, const BmDictView *old);
 /*
  * Should the new version take the place of the deployed one? Compared on the same rows where the
  * deployed one has not seen them, else by the lift over popularity. note says which.

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # What the README and the pages of doc/ say can be typed: every ```sql block runs, and what they show as an
-# error is raised with those words. README and tutorial begin with an empty database, the pages of mining with the
-# extension and a shop that they make, every other page with the shop of the tutorial, each in a database of its own.
+# error is raised with those words. README and tutorial begin with an empty database, some pages with the shop of
+# the tutorial, every other page with the extension alone, each in a database of its own.
 #   test/t/pages.t                       on a shop that is quick to train
 #   FILL=1 test/t/pages.t [page ...]     in full; writes what came out into the pages
 . "$(dirname "$0")/lib.sh"
 export PGOPTIONS="-c client_min_messages=warning"
 [ -n "${FILL:-}" ] && PGOPTIONS="-c client_min_messages=notice"
 
-MINING="doc/funnel.md doc/retention.md doc/path.md doc/attribution.md doc/sequence.md doc/patterns.md doc/rules.md doc/encode.md doc/predict.md doc/uplift.md doc/networks.md doc/value.md doc/stock.md"
-PAGES="README.md doc/tutorial.md doc/recipes.md doc/troubleshooting.md doc/source.md doc/simulate.md doc/train.md doc/algorithms.md doc/sasrec.md
-doc/recommend.md doc/shop.md doc/model.md doc/settings.md $MINING"
+# pages that go on with the shop of the tutorial, trained; all others make what they need
+SHOP="doc/recipes.md doc/troubleshooting.md doc/source.md doc/simulate.md doc/train.md doc/algorithms.md doc/sasrec.md
+doc/recommend.md doc/shop.md doc/model.md doc/settings.md"
+SHOP=$(echo $SHOP)
+PAGES="README.md $(cd "$ROOT" && ls doc/*.md | grep -vE '/(CHANGELOG|design|results)')"
 [ $# = 0 ] || PAGES=$*
 shop="users => 200, items => 60, days => 20"
 mode=run
@@ -34,12 +36,12 @@ for page in $PAGES; do
 	n=$((n + 1))
 	case $page in
 	README.md | doc/tutorial.md) sql "CREATE DATABASE page$n" ;;
-	*) case " $MINING " in
-		*" $page "*)
+	*) case " $SHOP " in
+		*" $page "*) sql "CREATE DATABASE page$n TEMPLATE shop" ;;
+		*)
 			sql "CREATE DATABASE page$n"
 			PGDATABASE=page$n sql "CREATE EXTENSION behavmine"
 			;;
-		*) sql "CREATE DATABASE page$n TEMPLATE shop" ;;
 		esac ;;
 	esac
 	PGDATABASE=page$n python3 "$ROOT/test/pages.py" "$mode" "$ROOT/$page"

@@ -384,10 +384,58 @@ test_damage(void)
 	free(bound);
 }
 
+/* One sweep from the weights of three: the fourth, whatever codes the items had before. */
+static void
+test_warm_start(void)
+{
+	BmAlsOptions o = {D, 3, 0.1, 0.05, 1, 1, BM_ALS_CHOLESKY, 0};
+	uint32_t old[ITEMS];
+	float moved[ITEMS * D], *item;
+	size_t shape[2] = {ITEMS, D};
+	BmTensors stored = {0};
+	BmFitStart start = {&stored, "m/", ITEMS, old};
+	Fitted three, four, warm;
+
+	CASE("a warm start goes on where the weights stopped; new items begin at random");
+	fit_model(&three, &bmc_als, &o, &L.s, NULL, NULL, 0);
+	o.iterations = 4;
+	fit_model(&four, &bmc_als, &o, &L.s, NULL, NULL, 0);
+	item = (float *) three.tensors.t[0].data;
+	for (int i = 0; i < ITEMS; i++)
+	{
+		old[i] = (uint32_t) (ITEMS - 1 - i);
+		memcpy(moved + old[i] * D, item + i * D, sizeof(float) * D);
+	}
+	CHECK(bmc_tensors_add(&stored, "m/", "item", BM_F32, moved, 2, shape));
+	o.iterations = 1;
+	fit_start = &start;
+	fit_model(&warm, &bmc_als, &o, &L.s, NULL, NULL, 0);
+	CHECK(memcmp(warm.tensors.t[0].data, four.tensors.t[0].data, sizeof(moved)) == 0);
+	free_model(&warm);
+	fit_start = NULL;
+
+	CHECK(bmc_start_items(moved, &start, "item", ITEMS, D));
+	for (int i = 0; i < D; i++)
+		moved[i] = 7.0f;
+	old[0] = BM_NONE;
+	CHECK(bmc_start_is_new(&start, 0) && !bmc_start_is_new(&start, 1));
+	stored.t[0].data = item;
+	CHECK(bmc_start_items(moved, &start, "item", ITEMS, D));
+	CHECK(moved[0] == 7.0f && moved[D] == item[(ITEMS - 2) * D]);
+	CHECK(!bmc_start_items(moved, &start, "item", ITEMS, D + 1));
+	CHECK(!bmc_start_items(moved, &start, "other", ITEMS, D));
+	CHECK(!bmc_start_copy(moved, &start, "item", 1, shape));
+	CHECK(bmc_start_copy(moved, &start, "item", 2, shape));
+	CHECK(memcmp(moved, item, sizeof(moved)) == 0);
+	free_model(&three);
+	free_model(&four);
+}
+
 int
 main(void)
 {
 	make_log(&L, 3);
+	test_warm_start();
 	test_cholesky();
 	test_fit();
 	test_gradients();

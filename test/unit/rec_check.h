@@ -61,6 +61,9 @@ typedef struct Fitted
 	const BmRecommender *r;
 } Fitted;
 
+/* Where fit_model starts from, when a test sets it. */
+static const BmFitStart *fit_start;
+
 /* Begin, step to the end, bind. Stops with the status of whatever fails. */
 static inline BmStatus
 fit_model(Fitted *f, const BmRecommender *r, const void *options, const BmSequences *s,
@@ -70,7 +73,8 @@ fit_model(Fitted *f, const BmRecommender *r, const void *options, const BmSequen
 
 	memset(f, 0, sizeof(*f));
 	f->r = r;
-	f->fit = (BmFit){.data = s, .options = options, .seed = 5, .pool = pool, .stop = stop};
+	f->fit = (BmFit){
+		.data = s, .options = options, .seed = 5, .pool = pool, .stop = stop, .start = fit_start};
 	f->fit.mem = unit_heap(&f->heap);
 	f->heap.fail_at = fail_at;
 	status = r->fit_begin(&f->fit);

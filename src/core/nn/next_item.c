@@ -182,6 +182,21 @@ init_weights(BmNextFit *z, uint64_t seed)
 	}
 }
 
+/* The weights of an earlier fit, which the average then goes on from. False: they do not fit. */
+static bool
+take_over(BmNextFit *z, const BmFitStart *start)
+{
+	BmNetTensor t[BM_MAX_TENSORS];
+	int n = z->encoder->tensors(t, &z->weights, &z->shape);
+	bool fits = bmc_start_items(z->item, start, "item", z->shape.N, z->shape.D);
+
+	for (int i = 0; fits && i < n; i++)
+		fits = bmc_start_copy(*t[i].at, start, t[i].name, t[i].ndim, t[i].shape);
+	memcpy(z->item_mean, z->item, z->shape.N * z->shape.D * sizeof(float));
+	memcpy(z->w_mean, z->w, z->P * sizeof(float));
+	return fits;
+}
+
 static BmStatus
 allocate_areas(BmNextFit *z, BmMem *mem)
 {
@@ -285,6 +300,11 @@ begin(BmNextFit *z, BmFit *fit)
 	bmc_weights_into(&z->weights, z->encoder, &z->shape, z->w);
 	bmc_weights_into(&z->mean, z->encoder, &z->shape, z->w_mean);
 	init_weights(z, fit->seed);
+	if (fit->start && !take_over(z, fit->start))
+	{
+		snprintf(fit->error, sizeof(fit->error), "The weights to start from have other shapes.");
+		return BM_EINVAL;
+	}
 	z->config[z->nconfig++] = BM_NEXT_FORMAT;
 	for (const size_t *at = z->encoder->config; *at; at++)
 		z->config[z->nconfig++] = *bmc_next_option(&z->o, *at);
@@ -322,7 +342,7 @@ bmc_next_fit_begin(const BmHistoryEncoder *e, BmFit *fit)
 	z->shape = shape;
 	z->o = *o;
 	status = begin(z, fit);
-	if (status == BM_EINVAL)
+	if (status == BM_EINVAL && fit->error[0] == '\0')
 		snprintf(fit->error, sizeof(fit->error), "No user has two events to learn from.");
 	if (status != BM_OK)
 		bmc_next_fit_end(fit);

@@ -129,6 +129,7 @@ extern void bmc_next_similar(float *scores, const void *bound, uint32_t item, vo
 		.name = title,                                                                             \
 		.options_size = sizeof(BmNextOptions),                                                     \
 		.bound_size = sizeof(BmNextBound),                                                         \
+		.warm_start = true,                                                                        \
 		.fit_bytes = fit_bytes,                                                                    \
 		.fit_begin = fit_begin,                                                                    \
 		.fit_step = bmc_next_step,                                                                 \

@@ -203,15 +203,30 @@ average_part(void *arg, size_t task, int worker)
 		mean[i] += rate * (w[i] - mean[i]);
 }
 
-/* An even average at first, so that the start weighs no more than what follows. */
+/* New items have no earlier weights to average with. */
+static void
+average_new_items(BmNextFit *z, const BmFitStart *start)
+{
+	size_t D = z->shape.D;
+
+	for (size_t i = 0; i < z->shape.N; i++)
+		if (bmc_start_is_new(start, i))
+			memcpy(z->item_mean + i * D, z->item + i * D, D * sizeof(float));
+}
+
+/* An even average at first, so that the start weighs no more than what follows; a warm start goes on. */
 static BmStatus
 average(BmNextFit *z, BmFit *fit)
 {
 	float even = 1.0f / (float) (fit->epoch + 1);
 	size_t items = (z->shape.N * z->shape.D + BM_NEXT_BLOCK - 1) / BM_NEXT_BLOCK;
+	BmStatus status;
 
-	z->mean_rate = even > MEAN_RATE ? even : MEAN_RATE;
-	return bmc_pool_run(fit->pool, average_part, z, z->dense_tasks + items, fit->stop);
+	z->mean_rate = even > MEAN_RATE && fit->start == NULL ? even : MEAN_RATE;
+	status = bmc_pool_run(fit->pool, average_part, z, z->dense_tasks + items, fit->stop);
+	if (status == BM_OK && fit->start && fit->epoch == 0)
+		average_new_items(z, fit->start);
+	return status;
 }
 
 /* ---- the step ---- */

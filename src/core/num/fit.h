@@ -9,6 +9,7 @@
 
 #include "core/num/mem.h"
 #include "core/num/pool.h"
+#include "core/num/tensor.h"
 
 typedef struct BmSequences BmSequences;
 typedef struct BmSamples BmSamples;
@@ -24,6 +25,19 @@ typedef struct BmFitSize
 	size_t nsamples, nrows, width, steps, classes;
 	int threads;
 } BmFitSize;
+
+/*
+ * Where a fit starts instead of at random: weights of an earlier fit with the same options, named as
+ * fit_tensors names them after prefix. Items may have other codes now.
+ */
+typedef struct BmFitStart
+{
+	const BmTensors *tensors;
+	const char *prefix;
+	size_t nitems; /* of the earlier fit */
+	const uint32_t
+		*item; /* (items of the data) the earlier code, BM_NONE: a new item; NULL: the same */
+} BmFitStart;
 
 /* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */
 typedef struct BmFit
@@ -41,6 +55,7 @@ typedef struct BmFit
 	BmPool *pool; /* may be NULL */
 	BmMem *mem;
 	const BmStop *stop;
+	const BmFitStart *start; /* NULL: from nothing; a fit that has no use for it counts anew */
 
 	void *state;        /* the algorithm's; allocated from mem */
 	int epoch;          /* epochs finished */
@@ -49,5 +64,20 @@ typedef struct BmFit
 	double loss;        /* mean loss over the epoch so far; NaN where there is none */
 	char error[160];    /* detail for a failing status, may be empty */
 } BmFit;
+
+/*
+ * Copy the (items, D) tensor `name` of the start into out (items, D), row by row under the codes of now;
+ * rows of new items stay as they are. False when there is no such tensor: out is untouched.
+ */
+extern bool bmc_start_items(float *out, const BmFitStart *start, const char *name, size_t nitems,
+							size_t D);
+/* Copy a tensor that has nothing to do with items: n floats of this shape. */
+extern bool bmc_start_copy(float *out, const BmFitStart *start, const char *name, int ndim,
+						   const size_t *shape);
+static inline bool
+bmc_start_is_new(const BmFitStart *start, size_t item)
+{
+	return start->item ? start->item[item] == BM_NONE : item >= start->nitems;
+}
 
 #endif

@@ -77,6 +77,7 @@ typedef struct BmRecommender
 	const char *name;
 	size_t options_size; /* of the option struct */
 	size_t bound_size;   /* of the bound model */
+	bool warm_start;     /* a fit can go on from earlier weights (BmFit.start) */
 
 	/* ---- fit ---- */
 	/* Peak bytes that the fit will take from mem, tensors included (an upper bound within 1.5x). */

@@ -137,6 +137,8 @@ als_begin(BmFit *fit)
 	for (size_t i = 0; i < N; i++)
 		for (size_t d = 0; d < D; d++)
 			s->H[i * D + d] = (float) (0.1 / sqrt((double) D) * bmc_rng_normal(&rng));
+	if (fit->start && !bmc_start_items(s->H, fit->start, "item", N, D))
+		return BM_EINVAL;
 	s->config[0] = (float) o->unobserved;
 	s->config[1] = (float) o->regularization;
 	s->config[2] = (float) o->activity;
@@ -315,6 +317,7 @@ const BmRecommender bmc_als = {
 	.name = "als",
 	.options_size = sizeof(BmAlsOptions),
 	.bound_size = sizeof(BmAlsBound),
+	.warm_start = true,
 	.fit_bytes = als_fit_bytes,
 	.fit_begin = als_begin,
 	.fit_step = als_step,
