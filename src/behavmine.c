@@ -49,6 +49,7 @@ int bm_num_threads;
 bool bm_progress_notice;
 int bm_progress_interval_ms;
 char *bm_default_model;
+int bm_panel_items = 50000;
 int bm_max_classes;
 char *bm_xgboost_library;
 
@@ -101,6 +102,11 @@ _PG_init(void)
 							   "Model that answers when a call names none.",
 							   "Empty: the only model that is deployed.", &bm_default_model, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("behavmine.panel_items",
+							"Catalogue from which on a model is served through 8-bit weights.",
+							"They lie beside the model's weights in its cache file and find the "
+							"same answers. 0: never.",
+							&bm_panel_items, 50000, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("behavmine.max_classes", "Most classes that a target may have.",
 							"A target with more is refused: it is a key or a number, no class.",
 							&bm_max_classes, 100, 2, 10000, PGC_USERSET, 0, NULL, NULL, NULL);

@@ -257,7 +257,7 @@ bm_history_read(BmHistoryReader *r, int64 key, const char *text, int64 before, B
 	old = MemoryContextSwitchTo(caller);
 	if (SPI_processed > 0)
 		*events = palloc(sizeof(BmPastEvent) * SPI_processed);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	for (uint64 i = SPI_processed; i-- > 0;) /* oldest first: mostly in order already */
 		n += past_event(&(*events)[n], r, &known, user_hash, max_time, i);
 	MemoryContextSwitchTo(old);
 	SPI_finish();

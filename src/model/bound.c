@@ -6,6 +6,7 @@
 
 #include "core/rec/segments.h"
 #include "model/encoder.h"
+#include "model/panel.h"
 
 int
 bm_version_parts(const BmVersion *v, char **name)
@@ -161,6 +162,7 @@ bind_recommender(BmModel *model, const BmTensors *tensors)
 	model->support = item_tensor(model, tensors, "support");
 	bm_encoder_apply(model, model->version->encoder);
 	bind_segments(model, tensors);
+	bm_panel_bind(model, tensors);
 }
 
 void

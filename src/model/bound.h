@@ -5,6 +5,7 @@
 #ifndef BM_BOUND_H
 #define BM_BOUND_H
 
+#include "core/num/panel.h"
 #include "core/num/predictor.h"
 #include "core/rec/blend.h"
 #include "model/registry.h"
@@ -25,6 +26,7 @@ typedef struct BmModel
 	/* The first part's that has one: tensor of BmRecommender.item_embedding; else NULL. */
 	const float *embedding; /* (items, embedding_dim) */
 	size_t embedding_dim;
+	const BmPanel *panel; /* of the item matrix, from the cache file, or NULL */
 	/* What is popular by segment, where the version was trained with the option "segment"; see segments.h. */
 	int nsegments;
 	char **segments;             /* names by code */

@@ -21,6 +21,7 @@
 
 #include "model/cache_file.h"
 #include "model/encoder.h"
+#include "model/panel.h"
 #include "model/query.h"
 
 typedef struct CacheEntry
@@ -184,6 +185,7 @@ fetch(CacheEntry *e, const BmVersion *v, MemoryContext context)
 	bm_mem_init(mem, scratch);
 	tensors = MemoryContextAllocZero(scratch, sizeof(BmTensors));
 	bm_version_tensors(v, tensors, &items, mem);
+	bm_panel_derive(tensors, v, mem);
 	if (bm_cache_write(v, tensors, &items.view) && bm_cache_map(v, &e->mapping))
 		MemoryContextDelete(scratch);
 	else

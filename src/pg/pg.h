@@ -27,6 +27,7 @@ extern int bm_num_threads;          /* behavmine.num_threads; 0 = the machine's 
 extern bool bm_progress_notice;     /* behavmine.progress = notice | off */
 extern int bm_progress_interval_ms; /* behavmine.progress_interval */
 extern char *bm_default_model;      /* behavmine.default_model */
+extern int bm_panel_items;          /* behavmine.panel_items; 0: never */
 extern int bm_threads(void);        /* what bm_num_threads means here */
 
 /* ---- arguments (args.c): errors 22023/22004 name the argument ---- */

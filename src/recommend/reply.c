@@ -96,10 +96,13 @@ arranged(uint32_t *item, float *score, BmRequest *r, const float *scores)
 static size_t
 pick(uint32_t *item, float *score, BmRequest *r, const BmPast *past)
 {
-	void *scratch = palloc_extended(bmc_serve_bytes(&r->serve), MCXT_ALLOC_HUGE);
+	size_t bytes = bmc_serve_bytes(&r->serve);
+	void *scratch;
 
 	if (r->serve.arrange == NULL)
-		return bmc_serve(item, score, &r->serve, &past->h, scratch, false);
+		return bmc_serve(item, score, &r->serve, &past->h, bm_serving_scratch(r->model, bytes),
+						 false);
+	scratch = palloc_extended(bytes, MCXT_ALLOC_HUGE); /* the scores live while kinds are read */
 	return arranged(item, score, r, bmc_serve_scores(&r->serve, &past->h, scratch, false));
 }
 
@@ -177,9 +180,9 @@ bm_request_answer(FunctionCallInfo fcinfo, BmRequest *r, const BmPast *past)
 		tell_nothing(r, past);
 	share = palloc_extended(Max(n * past->h.n, 1) * sizeof(float), MCXT_ALLOC_HUGE);
 	if (past->h.n > 0 && n > 0)
-		bmc_blend_explain(share, r->serve.model, &past->h, item, n,
-						  palloc_extended(bmc_blend_explain_bytes(r->serve.model, past->h.n, n),
-										  MCXT_ALLOC_HUGE));
+		bmc_blend_explain(
+			share, r->serve.model, &past->h, item, n,
+			bm_serving_scratch(r->model, bmc_blend_explain_bytes(r->serve.model, past->h.n, n)));
 	for (size_t i = 0; i < n; i++)
 	{
 		Datum values[4] = {bm_item_text(r->model, item[i]), bm_float8_datum(score[i]),

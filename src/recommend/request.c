@@ -26,6 +26,7 @@ bm_request_begin(BmRequest *r, BmModel *model, int64 k, const char *exclude)
 	r->before = PG_INT64_MAX;
 	r->at = GetCurrentTransactionStartTimestamp();
 	r->serve = (BmServe){.model = &model->blend,
+						 .panel = model->panel,
 						 .popularity = model->popularity,
 						 .k = Min((size_t) k, model->items.n),
 						 .exclude = bm_answer_exclude(exclude ? exclude : "purchased"),

@@ -6,6 +6,8 @@
 
 #include "recommend/serving.h"
 
+#define MAX_KEPT_SCRATCH ((size_t) 8 << 20) /* bytes that a backend keeps for a model */
+
 BmServing *
 bm_serving(BmModel *model)
 {
@@ -37,6 +39,25 @@ bm_serving_source(BmModel *model)
 	s->source = bm_source_load(model->version->source);
 	MemoryContextSwitchTo(old);
 	return s->source;
+}
+
+void *
+bm_serving_scratch(BmModel *model, size_t bytes)
+{
+	BmServing *s = bm_serving(model);
+
+	if (bytes > MAX_KEPT_SCRATCH)
+		return palloc_extended(bytes, MCXT_ALLOC_HUGE);
+	if (bytes > s->scratch_bytes)
+	{
+		if (s->scratch)
+			pfree(s->scratch);
+		s->scratch = NULL;
+		s->scratch_bytes = 0;
+		s->scratch = MemoryContextAlloc(model->context, bytes * 2);
+		s->scratch_bytes = bytes * 2;
+	}
+	return s->scratch;
 }
 
 BmItems *

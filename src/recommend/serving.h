@@ -44,12 +44,19 @@ typedef struct BmServing
 	int nrules;
 	dlist_head plans; /* of queries on the table of items, the last used first */
 	int nplans;
+	void *scratch; /* of the last answer, (scratch_bytes) */
+	size_t scratch_bytes;
 	bool told_leak; /* as_of before the end of the training was mentioned */
 } BmServing;
 
 extern BmServing *bm_serving(BmModel *model);
 /* The model's source; 55000 when the model has none. */
 extern BmSource *bm_serving_source(BmModel *model);
+/*
+ * Room for one call of the core: kept from answer to answer, for fresh pages cost
+ * more than a small answer. Not for what lives while SQL runs, which may ask again. A large one is palloc'd.
+ */
+extern void *bm_serving_scratch(BmModel *model, size_t bytes);
 /* Its table of items; 55000 when the source has none. what: the argument that needs it. */
 extern BmItems *bm_serving_items(BmModel *model, const char *what);
 

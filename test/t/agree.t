@@ -116,6 +116,7 @@ brute_force_of() { # algorithm
 	esac
 }
 
+panels=
 for algorithm in $(sql "SELECT name FROM behav_algorithms() WHERE task = 'recommend' ORDER BY name"); do
 	model=m_$algorithm
 	case $algorithm in
@@ -137,6 +138,16 @@ for algorithm in $(sql "SELECT name FROM behav_algorithms() WHERE task = 'recomm
 		"$algorithm: one by one and in bulk the scores agree at every rank"
 	is "$(sql "SELECT count(*) <= 2 FROM asked a CROSS JOIN LATERAL behav_recommend(a.who::bigint, 8, '$model', 'nothing') r
 		LEFT JOIN all_$algorithm t ON t.user_id = a.who AND t.item_id::text = r.item_id WHERE t IS NULL")" t "$algorithm: and the items"
+	# the same once more through 8-bit weights, which lie in a cache file that is made anew
+	rm -f "$WORK"/main/base/pgsql_tmp/pgsql_tmp_behavmine_*
+	psql -Xq -c "SET behavmine.panel_items = 1" -c "CREATE TABLE panel_$algorithm AS SELECT a.who, r.* FROM asked a
+		CROSS JOIN LATERAL behav_recommend(a.who::bigint, 8, '$model', 'nothing') r"
+	if grep -aq "$algorithm/panel_code" "$WORK"/main/base/pgsql_tmp/pgsql_tmp_behavmine_*; then
+		panels="$panels $algorithm"
+	fi
+	is "$(sql "SELECT count(*) FROM (SELECT a.who, r.* FROM asked a CROSS JOIN LATERAL behav_recommend(a.who::bigint, 8, '$model', 'nothing') r
+		EXCEPT ALL SELECT * FROM panel_$algorithm) x")" 0 "$algorithm: 8-bit weights give the same rows"
+	is "$(sql "SELECT count(*) = 80 FROM panel_$algorithm")" t "$algorithm: all of them"
 	brute=$(brute_force_of "$algorithm")
 	if [ -n "$brute" ]; then
 		sql "SELECT weights_of('$model'); ANALYZE weights" >/dev/null
@@ -156,4 +167,17 @@ for algorithm in $(sql "SELECT name FROM behav_algorithms() WHERE task = 'recomm
 			"$algorithm: every best item but one at most has a reason in the history"
 	fi
 done
+is "$(echo $panels)" "$(echo $(sql "SELECT name FROM behav_algorithms() WHERE name IN ('als', 'bpr', 'caser', 'gru', 'nextitnet', 'sasrec') ORDER BY 1"))" \
+	"the models whose scores are products have 8-bit weights, no others"
+
+# pgvector, where it is installed: the recipe of doc/model.md finds what the model itself calls similar
+if [ "$(sql "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")" = 1 ]; then
+	psql -Xq -c "CREATE EXTENSION vector" -c "CREATE TABLE item_vector AS SELECT id AS item_id, embedding::vector(6) FROM behav_embeddings('m_als')" \
+		-c "CREATE INDEX ON item_vector USING hnsw (embedding vector_cosine_ops)"
+	is "$(sql "SELECT count(*) >= 4 FROM (SELECT item_id FROM item_vector WHERE item_id <> '7'
+			ORDER BY embedding <=> (SELECT embedding FROM item_vector WHERE item_id = '7') LIMIT 5) v JOIN behav_similar_items(7, 5, 'm_als') s USING (item_id)")" t \
+		"pgvector finds the items that the model calls similar"
+else
+	echo "# skipped: pgvector is not installed"
+fi
 done_testing

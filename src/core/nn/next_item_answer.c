@@ -154,6 +154,7 @@ bmc_next_score_bytes(const void *bound, size_t B)
 	const BmNextBound *b = bound;
 	size_t score = room_size(b, group_tokens(b, B), B), explain = explain_size(b);
 
+	score = bmc_add(score, bmc_take_size(bmc_mul(B, b->shape.D), sizeof(float)));
 	return score > explain ? score : explain;
 }
 
@@ -198,41 +199,30 @@ sink_untaught(float *score, const int32_t *support, size_t N)
 			score[i] = least;
 }
 
-static void
-score_states(float *scores, const BmNextBound *b, const Room *m, size_t S, bool fast_blas)
+BmItemMatrix
+bmc_next_matrix(const void *bound)
 {
-	size_t N = b->shape.N, D = b->shape.D;
-	bool together = fast_blas && S > 1 && m->row[S - 1] - m->row[0] == S - 1;
+	const BmNextBound *b = bound;
 
-	if (together)
-		bmc_gemm(false, true, S, N, D, 1.0f, m->state, D, b->item, D, 0.0f,
-				 scores + (size_t) m->row[0] * N, N);
-	for (size_t s = 0; s < S; s++)
-	{
-		float *row = scores + (size_t) m->row[s] * N;
-
-		if (!together)
-			for (size_t i = 0; i < N; i++)
-				row[i] = bmc_dot(b->item + i * D, m->state + s * D, D);
-		sink_untaught(row, b->support, N);
-	}
+	return (BmItemMatrix){b->shape.D, b->item, b->support};
 }
 
+/* A history without an event that counts has the state 0. */
 void
-bmc_next_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+bmc_next_state(float *state, const void *bound, const BmHistory *h, size_t B, void *scratch,
 			   bool fast_blas)
 {
 	const BmNextBound *b = bound;
-	size_t T = group_tokens(b, B), N = b->shape.N, next = 0;
+	size_t T = group_tokens(b, B), D = b->shape.D, next = 0;
 	BmArena arena = {scratch, bmc_next_score_bytes(bound, B), 0};
-	BmGemm gemm = fast_blas ? bmc_gemm : bmc_gemm_builtin;
 	Room m;
 
 	m.item = bmc_take(&arena, T, sizeof(uint32_t));
 	m.start = bmc_take(&arena, B + 1, sizeof(uint32_t));
 	m.row = bmc_take(&arena, B, sizeof(uint32_t));
-	m.state = bmc_take(&arena, B * b->shape.D, sizeof(float));
+	m.state = bmc_take(&arena, B * D, sizeof(float));
 	m.encode = arena.base + arena.used;
+	memset(state, 0, B * D * sizeof(float));
 	while (next < B)
 	{
 		BmRagged r = {0, m.start, m.item};
@@ -243,18 +233,37 @@ bmc_next_score(float *scores, const void *bound, const BmHistory *h, size_t B, v
 			size_t n = recent_events(m.item + m.start[r.S], NULL, &h[next], b->shape.L);
 
 			if (n == 0)
-			{
-				memset(scores + next * N, 0, N * sizeof(float));
 				continue;
-			}
 			m.row[r.S++] = (uint32_t) next;
 			m.start[r.S] = m.start[r.S - 1] + (uint32_t) n;
 		}
 		if (r.S == 0)
 			continue;
-		bmc_encode(m.state, b->encoder, &b->shape, &b->weights, b->item, &r, m.encode, gemm);
-		score_states(scores, b, &m, r.S, fast_blas);
+		bmc_encode(m.state, b->encoder, &b->shape, &b->weights, b->item, &r, m.encode,
+				   fast_blas ? bmc_gemm : bmc_gemm_builtin);
+		for (size_t s = 0; s < r.S; s++)
+			memcpy(state + m.row[s] * D, m.state + s * D, D * sizeof(float));
 	}
+}
+
+void
+bmc_next_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+			   bool fast_blas)
+{
+	const BmNextBound *b = bound;
+	size_t N = b->shape.N, D = b->shape.D;
+	BmArena arena = {scratch, bmc_next_score_bytes(bound, B), 0};
+	float *state = bmc_take(&arena, B * D, sizeof(float));
+
+	bmc_next_state(state, bound, h, B, arena.base + arena.used, fast_blas);
+	if (fast_blas && B > 1)
+		bmc_gemm(false, true, B, N, D, 1.0f, state, D, b->item, D, 0.0f, scores, N);
+	else
+		for (size_t s = 0; s < B; s++)
+			for (size_t i = 0; i < N; i++)
+				scores[s * N + i] = bmc_dot(b->item + i * D, state + s * D, D);
+	for (size_t s = 0; s < B; s++)
+		sink_untaught(scores + s * N, b->support, N);
 }
 
 /* ---- explain and similar ---- */

@@ -102,6 +102,9 @@ typedef struct BmNextBound
 extern const char *bmc_next_bind(const BmHistoryEncoder *e, void *bound, const BmTensors *t,
 								 const char *prefix, size_t nitems);
 extern size_t bmc_next_score_bytes(const void *bound, size_t B);
+extern BmItemMatrix bmc_next_matrix(const void *bound);
+extern void bmc_next_state(float *state, const void *bound, const BmHistory *h, size_t B,
+						   void *scratch, bool fast_blas);
 extern void bmc_next_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 						   void *scratch, bool fast_blas);
 extern void bmc_next_explain(float *share, const void *bound, const BmHistory *h,
@@ -135,6 +138,8 @@ extern void bmc_next_similar(float *scores, const void *bound, uint32_t item, vo
 		.bind = bind,                                                                              \
 		.score_bytes = bmc_next_score_bytes,                                                       \
 		.score = bmc_next_score,                                                                   \
+		.matrix = bmc_next_matrix,                                                                 \
+		.state = bmc_next_state,                                                                   \
 		.explain = bmc_next_explain,                                                               \
 		.similar = bmc_next_similar,                                                               \
 		.item_embedding = "item",                                                                  \

@@ -12,16 +12,48 @@
 
 typedef float BmLanes __attribute__((vector_size(64)));
 
+#define BM_LANES 16
+
+/* Sum of BM_LANES partial sums, halves onto halves. */
+static inline __attribute__((always_inline)) float
+bmc_lanes_add(const float *s)
+{
+	float t[BM_LANES];
+
+	memcpy(t, s, sizeof(t));
+	for (int w = BM_LANES / 2; w > 0; w /= 2)
+		for (int i = 0; i < w; i++)
+			t[i] += t[i + w];
+	return t[0];
+}
+
 static inline __attribute__((always_inline)) float
 bmc_lanes_total(const BmLanes *sum)
 {
-	float s[16];
+	float s[BM_LANES];
 
 	memcpy(s, sum, sizeof(s));
-	for (int half = 8; half > 0; half /= 2)
-		for (int i = 0; i < half; i++)
-			s[i] += s[i + half];
-	return s[0];
+	return bmc_lanes_add(s);
+}
+
+/* <a, b> over n floats with four times as many sums: what bmc_dot is, for kernels that hold a scan. */
+static inline __attribute__((always_inline)) float
+bmc_lanes_dot4(const float *a, const float *b, size_t n)
+{
+	float s[4 * BM_LANES] = {0}, rest = 0.0f;
+	size_t i = 0;
+
+	for (; i + 4 * BM_LANES <= n; i += 4 * BM_LANES)
+		for (int j = 0; j < 4 * BM_LANES; j++)
+			s[j] += a[i + j] * b[i + j];
+	for (; i + BM_LANES <= n; i += BM_LANES)
+		for (int j = 0; j < BM_LANES; j++)
+			s[j] += a[i + j] * b[i + j];
+	for (; i < n; i++)
+		rest += a[i] * b[i];
+	for (int j = 0; j < BM_LANES; j++)
+		s[j] += s[j + BM_LANES] + s[j + 2 * BM_LANES] + s[j + 3 * BM_LANES];
+	return bmc_lanes_add(s) + rest;
 }
 
 /* <a, b> over n floats. */

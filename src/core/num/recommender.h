@@ -63,6 +63,15 @@ bmc_history_weight(const BmHistory *h, size_t e)
 	return h->event && h->event_weight ? h->event_weight[h->event[e]] : 1.0f;
 }
 
+/* What states are multiplied with, where the score of an item is a product. */
+typedef struct BmItemMatrix
+{
+	size_t D;
+	const float *item; /* (nitems, D): the tensor item_embedding */
+	const int32_t
+		*support; /* (nitems) or NULL; items with 0 or less get the least score of the others */
+} BmItemMatrix;
+
 typedef struct BmRecommender
 {
 	const char *name;
@@ -96,6 +105,13 @@ typedef struct BmRecommender
 	 * An empty history gives all zeros, or the model's own prior where it has one.
 	 */
 	void (*score)(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
+				  bool fast_blas);
+	/*
+	 * Where scores (B, nitems) = state (B, D) . item': the item matrix, and the states of B histories,
+	 * so that the best are found without the scores. scratch: score_bytes. Both NULL for the others.
+	 */
+	BmItemMatrix (*matrix)(const void *bound);
+	void (*state)(float *state, const void *bound, const BmHistory *h, size_t B, void *scratch,
 				  bool fast_blas);
 	/*
 	 * share (n, h->n): how much each history event contributed to the score of items[0..n-1];

@@ -1,21 +1,16 @@
 /*
  * topk.c
  *		The k largest by one pass: blocks whose maximum is not above the threshold are skipped, the
- *		rest go through a heap of k with the worst on top.
+ *		rest go through a heap of k with the worst on top. Products are made a word of the bitmap at a
+ *		time and never stored.
  */
 #include <math.h>
 
+#include "core/num/lanes.h"
 #include "core/num/topk.h"
-#include "core/num/vec.h"
 
 #define BLOCK 256
-
-typedef struct Heap
-{
-	uint32_t *index;
-	float *score;
-	size_t n, k;
-} Heap;
+#define WORD 64
 
 /* Is (s, i) worse than (t, j)? Lower score, or the same and a higher position. */
 static inline bool
@@ -25,7 +20,7 @@ worse(float s, uint32_t i, float t, uint32_t j)
 }
 
 static void
-sift_down(Heap *h, size_t at, size_t n)
+sift_down(BmTopk *h, size_t at, size_t n)
 {
 	for (;;)
 	{
@@ -49,8 +44,8 @@ sift_down(Heap *h, size_t at, size_t n)
 	}
 }
 
-static void
-offer(Heap *h, float s, uint32_t i)
+void
+bmc_topk_offer(BmTopk *h, float s, uint32_t i)
 {
 	if (!(s > -INFINITY)) /* also NaN */
 		return;
@@ -79,19 +74,18 @@ offer(Heap *h, float s, uint32_t i)
 	}
 }
 
-static void
-offer_block(Heap *h, const float *scores, size_t first, size_t n)
+void
+bmc_topk_block(BmTopk *h, const float *scores, size_t first, size_t n, const uint64_t *keep)
 {
 	if (h->n == h->k && !(bmc_max(scores, n) > h->score[0]))
 		return; /* an equal score further on never displaces an earlier one */
 	for (size_t i = 0; i < n; i++)
-		if (h->n < h->k || scores[i] > h->score[0])
-			offer(h, scores[i], (uint32_t) (first + i));
+		if ((h->n < h->k || scores[i] > h->score[0]) && bmc_kept(keep, first + i))
+			bmc_topk_offer(h, scores[i], (uint32_t) (first + i));
 }
 
-/* Heap to list, best first. */
-static size_t
-finish(Heap *h)
+size_t
+bmc_topk_finish(BmTopk *h)
 {
 	for (size_t n = h->n; n > 1;)
 	{
@@ -111,36 +105,56 @@ finish(Heap *h)
 size_t
 bmc_topk(uint32_t *index, float *score, size_t k, const float *scores, size_t n)
 {
-	Heap h = {index, score, 0, k};
+	BmTopk h = {index, score, 0, k};
 
 	if (k == 0)
 		return 0;
 	for (size_t i = 0; i < n; i += BLOCK)
-		offer_block(&h, scores + i, i, n - i < BLOCK ? n - i : BLOCK);
-	return finish(&h);
+		bmc_topk_block(&h, scores + i, i, n - i < BLOCK ? n - i : BLOCK, NULL);
+	return bmc_topk_finish(&h);
+}
+
+/* dot (rows of the word) = E q, E the word's first row; D a constant where it is inlined with one. */
+static inline __attribute__((always_inline)) void
+word_rows(float *dot, const float *E, const float *q, size_t D, uint64_t bits)
+{
+	if (bits == UINT64_MAX)
+		for (size_t i = 0; i < WORD; i++)
+			dot[i] = bmc_lanes_dot4(E + i * D, q, D);
+	else
+		for (; bits; bits &= bits - 1)
+			*dot++ = bmc_lanes_dot4(E + (size_t) __builtin_ctzll(bits) * D, q, D);
+}
+
+BM_CLONES
+static void
+word_dots(float *dot, const float *E, const float *q, size_t D, uint64_t bits)
+{
+	if (D == 64)
+		word_rows(dot, E, q, 64, bits);
+	else if (D == 128)
+		word_rows(dot, E, q, 128, bits);
+	else
+		word_rows(dot, E, q, D, bits);
 }
 
 size_t
 bmc_topk_dot(uint32_t *index, float *score, size_t k, const float *E, const float *q, size_t N,
-			 size_t D, const uint64_t *skip)
+			 size_t D, const uint64_t *keep)
 {
-	Heap h = {index, score, 0, k};
-	float block[BLOCK];
+	BmTopk h = {index, score, 0, k};
+	float dot[WORD];
 
-	if (k == 0)
-		return 0;
-	for (size_t first = 0; first < N; first += BLOCK)
+	for (size_t first = 0; k > 0 && first < N; first += WORD)
 	{
-		size_t n = N - first < BLOCK ? N - first : BLOCK;
+		uint64_t bits = bmc_keep_word(keep, first / WORD, N);
 
-		for (size_t i = 0; i < n; i++)
-		{
-			size_t row = first + i;
-
-			block[i] =
-				skip && skip[row / 64] >> (row % 64) & 1 ? -INFINITY : bmc_dot(E + row * D, q, D);
-		}
-		offer_block(&h, block, first, n);
+		if (bits == 0)
+			continue;
+		word_dots(dot, E + first * D, q, D, bits);
+		for (const float *s = dot; bits; bits &= bits - 1, s++)
+			if (h.n < k || *s > score[0])
+				bmc_topk_offer(&h, *s, (uint32_t) (first + (size_t) __builtin_ctzll(bits)));
 	}
-	return finish(&h);
+	return bmc_topk_finish(&h);
 }

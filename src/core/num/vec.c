@@ -8,40 +8,15 @@
 #include <string.h>
 
 #include "core/num/exp1.h"
-#include "core/num/vec.h"
+#include "core/num/lanes.h"
 
-#define LANES 16
-
-static inline float
-add_lanes(const float *s)
-{
-	float t[LANES];
-
-	memcpy(t, s, sizeof(t));
-	for (int w = LANES / 2; w > 0; w /= 2)
-		for (int i = 0; i < w; i++)
-			t[i] += t[i + w];
-	return t[0];
-}
+#define LANES BM_LANES
 
 BM_CLONES
 float
 bmc_dot(const float *a, const float *b, size_t n)
 {
-	float s[4 * LANES] = {0}, rest = 0.0f;
-	size_t i = 0;
-
-	for (; i + 4 * LANES <= n; i += 4 * LANES)
-		for (int j = 0; j < 4 * LANES; j++)
-			s[j] += a[i + j] * b[i + j];
-	for (; i + LANES <= n; i += LANES)
-		for (int j = 0; j < LANES; j++)
-			s[j] += a[i + j] * b[i + j];
-	for (; i < n; i++)
-		rest += a[i] * b[i];
-	for (int j = 0; j < LANES; j++)
-		s[j] += s[j + LANES] + s[j + 2 * LANES] + s[j + 3 * LANES];
-	return add_lanes(s) + rest;
+	return bmc_lanes_dot4(a, b, n);
 }
 
 BM_CLONES
@@ -125,7 +100,7 @@ bmc_exp_sum(float *y, const float *x, float shift, size_t n)
 		y[i] = bmc_exp_one(x[i] - shift);
 		rest += y[i];
 	}
-	return add_lanes(s) + rest;
+	return bmc_lanes_add(s) + rest;
 }
 
 BM_CLONES

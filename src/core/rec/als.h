@@ -74,6 +74,9 @@ typedef struct BmAlsBound
 
 extern const char *bmc_als_bind(void *bound, const BmTensors *t, const char *prefix, size_t nitems);
 extern size_t bmc_als_score_bytes(const void *bound, size_t B);
+extern BmItemMatrix bmc_als_matrix(const void *bound);
+extern void bmc_als_state(float *state, const void *bound, const BmHistory *h, size_t B,
+						  void *scratch, bool fast_blas);
 extern void bmc_als_score(float *scores, const void *bound, const BmHistory *h, size_t B,
 						  void *scratch, bool fast_blas);
 extern void bmc_als_explain(float *share, const void *bound, const BmHistory *h,

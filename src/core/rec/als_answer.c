@@ -45,7 +45,7 @@ bmc_als_bind(void *bound, const BmTensors *t, const char *prefix, size_t nitems)
 /* Scratch of one user's solution. */
 typedef struct Fold
 {
-	float *mark;  /* (N) weight of the items of the history, for explanations */
+	float *mark;  /* (N) weight of the items of the history */
 	float *A;     /* (D,D) */
 	float *panel; /* (BM_ALS_PANEL, D) */
 	float *c;     /* (BM_ALS_PANEL) */
@@ -87,13 +87,15 @@ bmc_als_score_bytes(const void *bound, size_t B)
 	return fold_bytes(bound, B);
 }
 
-/* mark (N, zeroed) gets the weight of each item of the history; returns how many items. */
+/* mark (N) gets the weight of each item of the history; returns how many items. */
 static size_t
 mark_items(float *mark, const BmAlsBound *b, const BmHistory *h)
 {
 	float decay = 1.0f;
 	size_t n = 0;
 
+	for (size_t e = 0; e < h->n; e++) /* the other items' marks are never looked at */
+		mark[h->item[e]] = 0.0f;
 	for (size_t e = h->n; e-- > 0 && decay > 0.0f;)
 	{
 		float w = bmc_history_weight(h, e);
@@ -109,13 +111,13 @@ mark_items(float *mark, const BmAlsBound *b, const BmHistory *h)
 }
 
 /*
- * f->A gets the factor of the user's matrix, x (D) the solution. mark holds the items' weights; with
- * keep it stays, else it is zeroed again. False, and x = 0, without any item.
+ * f->A gets the factor of the user's matrix, x (D) the solution, f->mark the weights of the history's
+ * items. False, and x = 0, without any item.
  */
 static bool
-fold_in(float *x, const BmAlsBound *b, const BmHistory *h, float *mark, bool keep, const Fold *f,
-		bool fast)
+fold_in(float *x, const BmAlsBound *b, const BmHistory *h, const Fold *f, bool fast)
 {
+	float *mark = f->mark;
 	size_t n = mark_items(mark, b, h), D = b->D;
 	float penalty = bmc_als_penalty(b->lambda, b->nu, b->a0, n, b->N);
 	BmAlsRow row = {0, f->col, f->c};
@@ -141,7 +143,7 @@ fold_in(float *x, const BmAlsBound *b, const BmHistory *h, float *mark, bool kee
 		}
 	}
 	for (size_t e = 0; e < h->n; e++)
-		mark[h->item[e]] = keep ? fabsf(mark[h->item[e]]) : 0.0f;
+		mark[h->item[e]] = fabsf(mark[h->item[e]]);
 	if (n == 0 || !bmc_chol_factor(f->A, D))
 	{
 		memset(x, 0, D * sizeof(float));
@@ -151,6 +153,25 @@ fold_in(float *x, const BmAlsBound *b, const BmHistory *h, float *mark, bool kee
 	return true;
 }
 
+BmItemMatrix
+bmc_als_matrix(const void *bound)
+{
+	const BmAlsBound *b = bound;
+
+	return (BmItemMatrix){b->D, b->item, NULL};
+}
+
+void
+bmc_als_state(float *state, const void *bound, const BmHistory *h, size_t B, void *scratch,
+			  bool fast_blas)
+{
+	const BmAlsBound *b = bound;
+	Fold f = fold_take(b, B, scratch);
+
+	for (size_t i = 0; i < B; i++)
+		fold_in(state + i * b->D, b, &h[i], &f, fast_blas);
+}
+
 void
 bmc_als_score(float *scores, const void *bound, const BmHistory *h, size_t B, void *scratch,
 			  bool fast_blas)
@@ -158,9 +179,7 @@ bmc_als_score(float *scores, const void *bound, const BmHistory *h, size_t B, vo
 	const BmAlsBound *b = bound;
 	Fold f = fold_take(b, B, scratch);
 
-	memset(f.mark, 0, b->N * sizeof(float));
-	for (size_t i = 0; i < B; i++)
-		fold_in(f.w + i * b->D, b, &h[i], f.mark, false, &f, fast_blas);
+	bmc_als_state(f.w, bound, h, B, scratch, fast_blas);
 	if (fast_blas)
 		bmc_gemm(false, true, B, b->N, b->D, 1.0f, f.w, b->D, b->item, b->D, 0.0f, scores, b->N);
 	else
@@ -182,9 +201,8 @@ bmc_als_explain(float *share, const void *bound, const BmHistory *h, const uint3
 	Fold f = fold_take(b, 1, scratch);
 	bool known;
 
-	memset(f.mark, 0, b->N * sizeof(float));
 	memset(share, 0, n * h->n * sizeof(float));
-	known = fold_in(f.w, b, h, f.mark, true, &f, false);
+	known = fold_in(f.w, b, h, &f, false);
 	for (size_t i = 0; i < n && known; i++, share += h->n)
 	{
 		double total = 0.0;

@@ -5,14 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/num/topk.h"
-#include "core/rec/serve.h"
+#include "core/rec/serve_scan.h"
 
 size_t
 bmc_serve_bytes(const BmServe *serve)
 {
-	return bmc_add(bmc_take_size(serve->model->nitems, sizeof(float)),
-				   bmc_take_size(bmc_blend_score_bytes(serve->model, 1), 1));
+	size_t scores = bmc_add(bmc_take_size(serve->model->nitems, sizeof(float)),
+							bmc_take_size(bmc_blend_score_bytes(serve->model, 1), 1));
+	size_t scan = bmc_scan_applies(serve) ? bmc_scan_bytes(serve) : 0;
+
+	return scores > scan ? scores : scan;
 }
 
 static void
@@ -67,8 +69,13 @@ size_t
 bmc_serve(uint32_t *item, float *score, const BmServe *serve, const BmHistory *h, void *scratch,
 		  bool fast_blas)
 {
-	const float *scores = bmc_serve_scores(serve, h, scratch, fast_blas);
+	size_t found;
+	const float *scores;
 
+	if (h->n > 0 && bmc_scan_applies(serve) &&
+		bmc_scan(item, score, &found, serve, h, scratch, fast_blas))
+		return found;
+	scores = bmc_serve_scores(serve, h, scratch, fast_blas);
 	return bmc_topk(item, score, serve->k, scores, serve->model->nitems);
 }
 
@@ -80,6 +87,8 @@ typedef struct ManyJob
 	float *score;
 	char *scratch;              /* per worker */
 	size_t scratch_bytes, most; /* of a worker; items of the largest pool */
+	size_t n, block;            /* histories, and those of a task */
+	uint64_t *keep;             /* what may come out of a scan */
 } ManyJob;
 
 /* The list of one history: a larger pool as long as kinds that are full leave places empty. */
@@ -127,30 +136,58 @@ many_bytes(const BmServe *serve, size_t most)
 }
 
 static void
+serve_one(const ManyJob *job, size_t i, char *scratch)
+{
+	const BmServe *serve = job->serve;
+	uint32_t *item = job->item + i * serve->k;
+	float *score = job->score + i * serve->k;
+	BmArena arena = {scratch, job->scratch_bytes, 0};
+
+	job->found[i] =
+		(uint32_t) (serve->arrange ? serve_arranged(item, score, job, &job->h[i], &arena)
+								   : bmc_serve(item, score, serve, &job->h[i], scratch, true));
+}
+
+static void
 serve_task(void *arg, size_t task, int worker)
 {
 	ManyJob *job = arg;
-	size_t k = job->serve->k;
+	size_t first = task * job->block, n = job->n - first < job->block ? job->n - first : job->block;
 	char *scratch = job->scratch + (size_t) worker * job->scratch_bytes;
-	uint32_t *item = job->item + task * k;
-	float *score = job->score + task * k;
 
-	if (job->serve->arrange)
-	{
-		BmArena arena = {scratch, job->scratch_bytes, 0};
+	if (job->keep)
+		bmc_scan_many(job->item + first * job->serve->k, job->score + first * job->serve->k,
+					  job->found + first, job->serve, job->keep, job->h + first, n, scratch);
+	for (size_t i = first; i < first + n; i++)
+		if (job->keep == NULL || job->found[i] == BM_SCAN_NOT)
+			serve_one(job, i, scratch);
+}
 
-		job->found[task] = (uint32_t) serve_arranged(item, score, job, &job->h[task], &arena);
-	}
-	else
-		job->found[task] =
-			(uint32_t) bmc_serve(item, score, job->serve, &job->h[task], scratch, true);
+/* Products of many states at once, where the model has states and nothing needs all scores. */
+static BmStatus
+prepare_scan(ManyJob *job, BmMem *mem)
+{
+	const BmServe *serve = job->serve;
+	size_t bytes;
+
+	job->block = 1;
+	if (serve->arrange || !bmc_scan_applies(serve))
+		return BM_OK;
+	job->block = bmc_scan_block(serve);
+	bytes = bmc_scan_many_bytes(serve, job->block);
+	job->scratch_bytes = bytes > job->scratch_bytes ? bytes : job->scratch_bytes;
+	job->keep = bmc_alloc(mem, serve->model->nitems / 64 + 1, sizeof(uint64_t));
+	if (job->keep == NULL)
+		return BM_ENOMEM;
+	bmc_scan_keep(job->keep, serve);
+	return BM_OK;
 }
 
 BmStatus
 bmc_serve_many(uint32_t *item, float *score, uint32_t *found, const BmServe *serve,
 			   const BmHistory *h, size_t n, BmPool *pool, BmMem *mem, const BmStop *stop)
 {
-	ManyJob job = {.serve = serve, .h = h, .item = item, .found = found, .score = score};
+	ManyJob job = {.serve = serve, .h = h, .item = item, .found = found, .score = score, .n = n};
 	BmStatus status;
 
 	if (serve->arrange) /* caps may need the whole catalogue */
@@ -158,10 +195,13 @@ bmc_serve_many(uint32_t *item, float *score, uint32_t *found, const BmServe *ser
 											  : bmc_arrange_pool(serve->arrange, serve->k)) +
 				   serve->arrange->npins;
 	job.scratch_bytes = bmc_take_size(many_bytes(serve, job.most), 1);
+	status = prepare_scan(&job, mem);
 	job.scratch = bmc_alloc(mem, (size_t) bmc_pool_threads(pool), job.scratch_bytes);
-	if (job.scratch == NULL)
-		return BM_ENOMEM;
-	status = bmc_pool_run(pool, serve_task, &job, n, stop);
+	if (status == BM_OK && job.scratch == NULL)
+		status = BM_ENOMEM;
+	if (status == BM_OK)
+		status = bmc_pool_run(pool, serve_task, &job, (n + job.block - 1) / job.block, stop);
 	bmc_free(mem, job.scratch);
+	bmc_free(mem, job.keep);
 	return status;
 }

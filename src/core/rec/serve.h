@@ -5,6 +5,7 @@
 #ifndef BM_SERVE_H
 #define BM_SERVE_H
 
+#include "core/num/panel.h"
 #include "core/rec/arrange.h"
 #include "core/rec/rank.h"
 
@@ -21,6 +22,7 @@ typedef struct BmBoost
 typedef struct BmServe
 {
 	const BmBlend *model;
+	const BmPanel *panel;    /* of the item matrix of a model that has one; NULL: none */
 	const float *popularity; /* (nitems) answer to a history without a known item */
 	size_t k;
 	BmExclude exclude;
@@ -47,8 +49,8 @@ extern size_t bmc_serve(uint32_t *item, float *score, const BmServe *serve, cons
 						void *scratch, bool fast_blas);
 
 /*
- * The same for n histories, in parallel, and arranged. item, score (n, k); found (n). Each history is a
- * task.
+ * The same for n histories, in parallel, and arranged. item, score (n, k); found (n). A history is a
+ * task, or a block of them where their scores are one matrix product (whose sums may be in another order).
  */
 extern BmStatus bmc_serve_many(uint32_t *item, float *score, uint32_t *found, const BmServe *serve,
 							   const BmHistory *h, size_t n, BmPool *pool, BmMem *mem,
