@@ -7,6 +7,10 @@
  */
 #include "pg/pg.h"
 
+#include "common/base64.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "model/onnx.h"
@@ -110,6 +114,57 @@ recommender(BmOnnxGraph *g, const BmModel *model)
 	bm_onnx_output(g, "scores", y, (int64) model->items.n);
 }
 
+/* ---- the encoder of a model of rows ---- */
+
+/* Words as base64; machines of the other byte order write no ONNX. */
+static void
+append_words(StringInfo s, const char *name, const BmTensor *t)
+{
+	int bytes = (int) (bmc_tensor_count(t) * sizeof(int32)), room = pg_b64_enc_len(bytes) + 1, len;
+	char *text = palloc(room);
+
+	len = pg_b64_encode((const void *) t->data, bytes, text, room);
+	if (len < 0)
+		elog(ERROR, "base64 needs more room than was computed");
+	appendStringInfo(s, "\"%s\":\"%.*s\"", name, len, text);
+	pfree(text);
+}
+
+/*
+ * The encoder as behav_encode takes it: its description in the version, and under "data" its tensors. NULL
+ * where the version has none.
+ */
+static char *
+encoder_json(const BmModel *model)
+{
+	static const char prefix[] = "encoder/";
+	Jsonb *all = model->version->encoder;
+	JsonbValue *own = all && JB_ROOT_IS_OBJECT(all)
+						  ? getKeyJsonValueFromContainer(&all->root, "encoder", 7, NULL)
+						  : NULL;
+	StringInfoData s;
+	bool any = false;
+
+	if (own == NULL || own->type != jbvBinary || !JsonContainerIsObject(own->val.binary.data))
+		return NULL;
+	initStringInfo(&s);
+	JsonbToCString(&s, own->val.binary.data, own->val.binary.len);
+	s.len--; /* the closing brace */
+	appendStringInfoString(&s, ",\"data\":{");
+	for (int i = 0; i < model->tensors->n; i++)
+	{
+		const BmTensor *t = &model->tensors->t[i];
+
+		if (strncmp(t->name, prefix, strlen(prefix)) != 0 || t->dtype != BM_I32)
+			continue;
+		appendStringInfoString(&s, any ? "," : "");
+		append_words(&s, t->name + strlen(prefix), t);
+		any = true;
+	}
+	appendStringInfoString(&s, "}}");
+	return pg_server_to_any(s.data, s.len, PG_UTF8);
+}
+
 /* ---- the file ---- */
 
 static void
@@ -146,7 +201,8 @@ bm_onnx_write(const BmModel *model, const char *version, const char *items)
 {
 	BmOnnxGraph *g = bm_onnx_graph();
 	OnnxOperatorSet operators = ONNX_OPERATOR_SET__INIT, *sets[] = {&operators};
-	OnnxProperty *metadata[2];
+	OnnxProperty *metadata[3];
+	char *encoder = model->predictor ? encoder_json(model) : NULL;
 	OnnxModel file = ONNX_MODEL__INIT;
 
 #ifdef WORDS_BIGENDIAN
@@ -171,5 +227,7 @@ bm_onnx_write(const BmModel *model, const char *version, const char *items)
 	add_metadata(&file, "version", version);
 	if (items)
 		add_metadata(&file, "items", items);
+	if (encoder)
+		add_metadata(&file, "encoder", encoder);
 	return packed(&file, model->version);
 }

@@ -129,11 +129,18 @@ convolution(const Place *p)
 	BmOnnxGraph *g = p->g;
 	bool map = p->l->in[0].rank == 3;
 	BmConv2d c = bmc_layer_conv_geometry(p->l);
-	int64 bottom = zeros_after(c.H, c.top, c.OH, c.sh, c.kh, c.dh), right;
+	int64 bottom = zeros_after(c.H, c.top, c.OH, c.sh, c.kh, c.dh);
+	int64 right = zeros_after(c.W, c.left, c.OW, c.sw, c.kw, c.dw);
 	const char *x = p->x[0], *y;
 
-	right = p->l->in[0].steps ? (int64) ((c.kw - 1) * c.dw - c.left)
-							  : zeros_after(c.W, c.left, c.OW, c.sw, c.kw, c.dw);
+	if (p->l->in[0].steps) /* as many outputs as steps, whose number is free */
+	{
+		size_t zeros = (c.kw - 1) * c.dw;
+
+		c.C = p->l->in[0].d[0];
+		c.left = p->l->spec.padding == BM_PAD_CAUSAL ? zeros : zeros / 2;
+		right = (int64) (zeros - c.left);
+	}
 	if (p->l->in[0].rank == 1 && !p->l->in[0].steps) /* a row is a length of one channel */
 		x = bm_onnx_reshape(g, x, 3, (int64[]){0, (int64) c.W, 1});
 	y = bm_onnx_op(g, "Conv", 3, channels_first(g, x, map), kernel(g, p->w, &c, map),
