@@ -89,6 +89,8 @@ network cnn cnn kind '{"epochs": 3}'
 replay cnn "cnn, three classes"
 network transformer transformer n '{"epochs": 3}'
 replay transformer "transformer, a number"
+network codes mlp kind '{"epochs": 3, "categories": {"encode": "embed"}}'
+replay codes "embeddings of categories"
 network gru mlp kind '{"epochs": 2, "layers": [{"type": "tokens", "units": 8}, {"type": "position"},
 	{"type": "conv1d", "filters": 8, "kernel": 3, "padding": "causal", "dilation": 2}, {"type": "silu"},
 	{"type": "attention", "heads": 2, "causal": true}, {"type": "gru", "units": 7}, {"type": "lstm", "units": 5},
