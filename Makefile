@@ -45,7 +45,11 @@ include $(PGXS)
 
 $(OBJS): Makefile
 -include $(wildcard $(OBJS:.o=.d))
-$(shlib): src/behavmine.map
+$(shlib): src/behavmine.map build/with_onnx.$(ONNX)
+build/with_onnx.$(ONNX): # linked anew where the answer changed
+	@mkdir -p $(@D)
+	@rm -f build/with_onnx.*
+	@touch $@
 $(filter src/model/onnx%.o,$(OBJS)): override CPPFLAGS += -Ibuild
 $(filter src/model/onnx%.o,$(OBJS)): | build/onnx.pb-c.c
 build/onnx.pb-c.c: src/model/onnx.proto
