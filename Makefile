@@ -5,7 +5,9 @@ MODULE_big  = behavmine
 OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/core/*/*.c)))
 
 # behav_export(..., 'onnx') is built where protobuf-c and its compiler are; ONNX=no leaves it out anyway.
-ONNX ?= $(shell command -v protoc-c >/dev/null && echo '\#include <protobuf-c/protobuf-c.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no)
+ifndef ONNX
+ONNX := $(shell command -v protoc-c >/dev/null && $(CC) -E -include protobuf-c/protobuf-c.h -x c /dev/null >/dev/null 2>&1 && echo yes || echo no)
+endif
 ifeq ($(ONNX),yes)
 OBJS       := $(filter-out src/model/onnx_none.o,$(OBJS)) build/onnx.pb-c.o
 else
@@ -45,11 +47,9 @@ include $(PGXS)
 
 $(OBJS): Makefile
 -include $(wildcard $(OBJS:.o=.d))
+# Linked anew where ONNX was switched on or off. Made here, not by a rule: under PGXS a missing file remakes nothing.
+ONNX_STAMP := $(shell mkdir -p build; cd build; [ -e with_onnx.$(ONNX) ] || { rm -f with_onnx.*; touch with_onnx.$(ONNX); })
 $(shlib): src/behavmine.map build/with_onnx.$(ONNX)
-build/with_onnx.$(ONNX): # linked anew where the answer changed
-	@mkdir -p $(@D)
-	@rm -f build/with_onnx.*
-	@touch $@
 $(filter src/model/onnx%.o,$(OBJS)): override CPPFLAGS += -Ibuild
 $(filter src/model/onnx%.o,$(OBJS)): | build/onnx.pb-c.c
 build/onnx.pb-c.c: src/model/onnx.proto
