@@ -5,6 +5,16 @@ MODULE_big  = behavmine
 OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/core/*/*.c)))
 
 SQL_MODULES = header event encode simulate model train recommend rule predict funnel retention path sequence patterns rules uplift target churn value stock segments portrait footer
+# behav_export(..., 'onnx') is built where protobuf-c and its compiler are; ONNX=no leaves it out anyway.
+ifndef ONNX
+ONNX := $(shell command -v protoc-c >/dev/null && $(CC) -E -include protobuf-c/protobuf-c.h -x c /dev/null >/dev/null 2>&1 && echo yes || echo no)
+endif
+ifeq ($(ONNX),yes)
+OBJS       := $(filter-out src/model/onnx_none.o,$(OBJS)) build/onnx.pb-c.o
+else
+OBJS       := $(filter-out src/model/onnx%.o,$(OBJS)) src/model/onnx_none.o
+endif
+
 SCRIPT      = build/behavmine--$(EXTVERSION).sql
 DATA        = $(wildcard sql/upgrade/*.sql)
 DATA_built  = $(SCRIPT)
@@ -22,7 +32,7 @@ OPTFLAGS ?=
 PG_CPPFLAGS = -Isrc -DBM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -std=gnu11 -O3 -fno-math-errno -fno-trapping-math \
 	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-declaration-after-statement -MMD -MP $(OPTFLAGS)
-SHLIB_LINK  = -Wl,--version-script=src/behavmine.map -Wl,--gc-sections -lm -lpthread -ldl
+SHLIB_LINK  = -Wl,--version-script=src/behavmine.map -Wl,--gc-sections -lm -lpthread -ldl $(if $(filter yes,$(ONNX)),-lprotobuf-c)
 override with_llvm = no
 
 PG_CONFIG ?= $(shell test/find_pg_config)
@@ -37,7 +47,14 @@ include $(PGXS)
 
 $(OBJS): Makefile
 -include $(wildcard $(OBJS:.o=.d))
-$(shlib): src/behavmine.map
+# Linked anew where ONNX was switched on or off. Made here, not by a rule: under PGXS a missing file remakes nothing.
+ONNX_STAMP := $(shell mkdir -p build; cd build; [ -e with_onnx.$(ONNX) ] || { rm -f with_onnx.*; touch with_onnx.$(ONNX); })
+$(shlib): src/behavmine.map build/with_onnx.$(ONNX)
+$(filter src/model/onnx%.o,$(OBJS)): override CPPFLAGS += -Ibuild
+$(filter src/model/onnx%.o,$(OBJS)): | build/onnx.pb-c.c
+build/onnx.pb-c.c: src/model/onnx.proto
+	@mkdir -p $(@D)
+	$(if $(filter yes,$(ONNX)),protoc-c --c_out=$(@D) --proto_path=$(<D) $<,touch $@)
 src/behavmine.o src/model/about.o: behavmine.control
 
 $(SCRIPT): $(SQL_MODULES:%=sql/install/%.sql) behavmine.control Makefile

@@ -69,7 +69,7 @@ COMMENT ON FUNCTION @extschema@.behav_embeddings(text, text, int) IS
 CREATE FUNCTION @extschema@.behav_export(model text, format text = 'safetensors', version int = NULL) RETURNS bytea
 AS 'MODULE_PATHNAME', 'behav_export' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION @extschema@.behav_export(text, text, int) IS
-'A version (the deployed one by default) as one value in the safetensors format: weights, items, options, metrics. Example: SELECT length(behav_export(''shop''))';
+'A version (the deployed one by default) as one value in the safetensors format: weights, items, options, metrics; or, of a network, in the format onnx, where the library was built with protobuf-c. Example: SELECT length(behav_export(''shop''))';
 
 CREATE FUNCTION @extschema@.behav_import(model text, data bytea, deploy boolean = false) RETURNS int
 AS 'MODULE_PATHNAME', 'behav_import' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;

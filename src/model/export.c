@@ -1,6 +1,6 @@
 /*
  * export.c
- *		A version as one safetensors value, and back: behav_export, behav_import.
+ *		A version as one value, and back: behav_export (safetensors, ONNX), behav_import (safetensors).
  */
 #include "pg/pg.h"
 
@@ -8,6 +8,7 @@
 #include "utils/memutils.h"
 
 #include "model/bound.h"
+#include "model/onnx.h"
 #include "model/query.h"
 #include "model/safetensors.h"
 
@@ -44,9 +45,30 @@ add_items(BmFile *file, const BmDictView *items)
 	add_entry(file, "item.blob", "U8", 1, &blob, items->blob);
 }
 
-/* Events of every item at its training, and the version's row as JSON. */
+/* The version's row as JSON. */
+static char *
+row_json(const BmVersion *v)
+{
+	BmParam params[2] = {bm_param_int8(v->model_id), bm_param_int(v->version)};
+	MemoryContext context = CurrentMemoryContext;
+	char *json;
+
+	SPI_connect();
+	bm_read("SELECT (to_jsonb(v) - "
+			"'{model_id,version,fingerprint,parent,trained_at,trained_by}'::text[] "
+			"|| jsonb_build_object('source', m.source, 'task', m.task, 'encoding', "
+			"getdatabaseencoding()))::text "
+			"FROM behavmine.version v JOIN behavmine.model m ON m.model_id = v.model_id "
+			"WHERE v.model_id = $1 AND v.version = $2",
+			2, params);
+	json = bm_row_text(0, 1, context);
+	SPI_finish();
+	return json;
+}
+
+/* Events of every item at its training. */
 static void
-add_row(BmFile *file, const BmVersion *v, MemoryContext context)
+add_counts(BmFile *file, const BmVersion *v)
 {
 	BmParam params[2] = {bm_param_int8(v->model_id), bm_param_int(v->version)};
 	size_t n = (size_t) v->items;
@@ -59,46 +81,19 @@ add_row(BmFile *file, const BmVersion *v, MemoryContext context)
 			2, params) == n)
 		for (size_t i = 0; i < n; i++)
 			count[i] = bm_row_int8(i, 1);
-	bm_read("SELECT (to_jsonb(v) - "
-			"'{model_id,version,fingerprint,parent,trained_at,trained_by}'::text[] "
-			"|| jsonb_build_object('source', m.source, 'task', m.task, 'encoding', "
-			"getdatabaseencoding()))::text "
-			"FROM behavmine.version v JOIN behavmine.model m ON m.model_id = v.model_id "
-			"WHERE v.model_id = $1 AND v.version = $2",
-			2, params);
-	file->metadata = bm_row_text(0, 1, context);
 	SPI_finish();
 	if (n > 0)
 		add_entry(file, "item.count", "I64", 1, &n, count);
 }
 
-static void
-check_format(const char *format)
+static bytea *
+export_safetensors(const BmVersion *v, BmMem *mem)
 {
-	if (strcmp(format, "safetensors") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"format\" cannot be \"%s\"", format), errhint("It is safetensors.")));
-}
-
-/* behav_export(model text, format text, version int): the version as one value. */
-BM_FUNCTION(behav_export);
-Datum
-behav_export(PG_FUNCTION_ARGS)
-{
-	char *name = bm_arg_text(fcinfo, 0, "model");
-	BmVersion *v;
 	BmTensors *tensors = palloc0(sizeof(BmTensors));
 	BmFile *file = palloc0(sizeof(BmFile));
 	BmDict items = {0};
-	BmMem mem;
 
-	check_format(bm_arg_text(fcinfo, 1, "format"));
-	v = bm_version_load(name, (int) bm_arg_range_or(fcinfo, 2, "version", 1, PG_INT32_MAX, 0));
-	bm_mem_init(&mem, CurrentMemoryContext);
-	bm_check_memory(&mem, (size_t) v->bytes * 3, "exporting a version",
-					"Raise behavmine.max_memory, or take tensor by tensor from behav_weights().");
-	bm_version_tensors(v, tensors, v->items > 0 ? &items : NULL, &mem);
+	bm_version_tensors(v, tensors, v->items > 0 ? &items : NULL, mem);
 	for (int i = 0; i < tensors->n; i++)
 	{
 		const BmTensor *t = &tensors->t[i];
@@ -107,8 +102,56 @@ behav_export(PG_FUNCTION_ARGS)
 	}
 	if (v->items > 0)
 		add_items(file, &items.view);
-	add_row(file, v, CurrentMemoryContext);
-	PG_RETURN_BYTEA_P(bm_file_write(file));
+	file->metadata = row_json(v);
+	add_counts(file, v);
+	return bm_file_write(file);
+}
+
+/* Keys of the items in the order of their codes as a JSON array, in UTF-8; NULL: there are none. */
+static char *
+items_json(const BmVersion *v)
+{
+	BmParam params[2] = {bm_param_int8(v->model_id), bm_param_int(v->version)};
+	MemoryContext context = CurrentMemoryContext;
+	char *json;
+
+	SPI_connect();
+	bm_read("SELECT jsonb_agg(key ORDER BY code)::text FROM behavmine.code "
+			"WHERE model_id = $1 AND version = $2 AND kind = 'item'",
+			2, params);
+	json = bm_row_text(0, 1, context);
+	SPI_finish();
+	return json ? pg_server_to_any(json, strlen(json), PG_UTF8) : NULL;
+}
+
+static bytea *
+export_onnx(const BmVersion *v, BmMem *mem)
+{
+	BmModel *model = bm_model_load(v->model, v->version, mem, CurrentMemoryContext);
+	char *row = row_json(v);
+
+	return bm_onnx_write(model, pg_server_to_any(row, strlen(row), PG_UTF8), items_json(v));
+}
+
+/* behav_export(model text, format text, version int): the version as one value. */
+BM_FUNCTION(behav_export);
+Datum
+behav_export(PG_FUNCTION_ARGS)
+{
+	char *name = bm_arg_text(fcinfo, 0, "model"), *format = bm_arg_text(fcinfo, 1, "format");
+	bool onnx = strcmp(format, "onnx") == 0;
+	BmVersion *v;
+	BmMem mem;
+
+	if (!onnx && strcmp(format, "safetensors") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"format\" cannot be \"%s\"", format),
+						errhint("It is safetensors or onnx.")));
+	v = bm_version_load(name, (int) bm_arg_range_or(fcinfo, 2, "version", 1, PG_INT32_MAX, 0));
+	bm_mem_init(&mem, CurrentMemoryContext);
+	bm_check_memory(&mem, (size_t) v->bytes * 3, "exporting a version",
+					"Raise behavmine.max_memory, or take tensor by tensor from behav_weights().");
+	PG_RETURN_BYTEA_P(onnx ? export_onnx(v, &mem) : export_safetensors(v, &mem));
 }
 
 /* ---- import ---- */

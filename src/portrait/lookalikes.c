@@ -24,7 +24,7 @@ typedef struct Tastes
 	float *taste; /* (n, WIDTH) */
 	size_t *user; /* (n) offsets into text */
 	char *text;
-	uint64 *given; /* bits: the users that were named */
+	uint64 *others; /* bits: the users that were not named */
 	double mean[WIDTH];
 	size_t named;
 } Tastes;
@@ -54,7 +54,7 @@ taste_row(void *arg, TupleTableSlot *slot)
 		t->capacity = Max(1024, 2 * t->capacity);
 		t->taste = grown(t, t->taste, t->capacity * WIDTH, sizeof(float));
 		t->user = grown(t, t->user, t->capacity, sizeof(size_t));
-		t->given = grown(t, t->given, t->capacity / 64, sizeof(uint64));
+		t->others = grown(t, t->others, t->capacity / 64, sizeof(uint64));
 	}
 	if (t->text_used + len + 1 > t->text_capacity)
 	{
@@ -64,8 +64,8 @@ taste_row(void *arg, TupleTableSlot *slot)
 	taste = t->taste + t->n * WIDTH;
 	bm_portrait_taste_of(taste, VARDATA_ANY(state), VARSIZE_ANY_EXHDR(state));
 	if (t->n % 64 == 0)
-		t->given[t->n / 64] = 0;
-	t->given[t->n / 64] |= (uint64) named << (t->n % 64);
+		t->others[t->n / 64] = 0;
+	t->others[t->n / 64] |= (uint64) !named << (t->n % 64);
 	for (int i = 0; named && i < WIDTH; i++)
 		t->mean[i] += taste[i];
 	t->named += named;
@@ -117,7 +117,7 @@ behav_lookalikes(PG_FUNCTION_ARGS)
 		norm += t.mean[i] * t.mean[i];
 	for (int i = 0; i < WIDTH; i++)
 		query[i] = norm > 0 ? (float) (t.mean[i] / sqrt(norm)) : 0.0f;
-	n = bmc_topk_dot(index, score, k, t.taste, query, t.n, WIDTH, t.given);
+	n = bmc_topk_dot(index, score, k, t.taste, query, t.n, WIDTH, t.others);
 	for (size_t i = 0; i < n; i++)
 	{
 		Datum row[2] = {bm_text_datum(t.text + t.user[index[i]]), bm_float8_datum(score[i])};

@@ -39,8 +39,8 @@ side(size_t *before, size_t n, size_t kernel, size_t stride, size_t dilation, in
 }
 
 /* A vector or (length, channels) counts as a map of one row. */
-static BmConv2d
-geometry(const BmLayer *l)
+BmConv2d
+bmc_layer_conv_geometry(const BmLayer *l)
 {
 	const BmDims *in = &l->in[0];
 	const BmLayerSpec *s = &l->spec;
@@ -69,7 +69,7 @@ shape2d(BmLayer *l, int inputs, BmShapeFault *fault)
 	snprintf(fault->needs, sizeof(fault->needs), "a map (height, width, channels)");
 	if (l->in[0].rank != 3)
 		return false;
-	g = geometry(l);
+	g = bmc_layer_conv_geometry(l);
 	snprintf(fault->needs, sizeof(fault->needs),
 			 "a map of at least %zu x %zu, as its kernel reaches", (g.kh - 1) * g.dh + 1,
 			 (g.kw - 1) * g.dw + 1);
@@ -80,7 +80,7 @@ shape2d(BmLayer *l, int inputs, BmShapeFault *fault)
 static int
 params(const BmLayer *l, BmParam *out)
 {
-	BmConv2d g = geometry(l);
+	BmConv2d g = bmc_layer_conv_geometry(l);
 	float bound = bmc_glorot(bmc_conv2d_depth(&g), g.kh * g.kw * g.O);
 
 	out[0] = (BmParam){"weight", 4, {g.kh, g.kw, g.C, g.O}, bound, 0.0f, false};
@@ -91,7 +91,7 @@ params(const BmLayer *l, BmParam *out)
 bool
 bmc_layer_conv2d_fuses(const BmLayer *l)
 {
-	BmConv2d g = geometry(l);
+	BmConv2d g = bmc_layer_conv_geometry(l);
 
 	return bmc_conv_pool_fits(&g);
 }
@@ -108,7 +108,7 @@ keep2d(const BmLayer *l, size_t rows)
 static size_t
 scratch2d(const BmLayer *l, size_t rows)
 {
-	BmConv2d g = geometry(l);
+	BmConv2d g = bmc_layer_conv_geometry(l);
 
 	return bmc_add(bmc_conv2d_scratch(&g), l->fused ? g.OH * g.OW * g.O : 0);
 }
@@ -116,7 +116,7 @@ scratch2d(const BmLayer *l, size_t rows)
 static void
 forward2d(const BmLayerCall *c)
 {
-	BmConv2d g = geometry(c->l);
+	BmConv2d g = bmc_layer_conv_geometry(c->l);
 	const float *b = c->w + bmc_conv2d_depth(&g) * g.O;
 
 	if (c->l->fused)
@@ -142,7 +142,7 @@ fused_input(const BmLayerCall *c, const BmConv2d *g)
 static void
 backward2d(const BmLayerCall *c)
 {
-	BmConv2d g = geometry(c->l);
+	BmConv2d g = bmc_layer_conv_geometry(c->l);
 	float *db = c->dw ? c->dw + bmc_conv2d_depth(&g) * g.O : NULL;
 
 	if (!c->l->fused)
@@ -160,7 +160,7 @@ backward2d(const BmLayerCall *c)
 static double
 flops2d(const BmLayer *l)
 {
-	BmConv2d g = geometry(l);
+	BmConv2d g = bmc_layer_conv_geometry(l);
 
 	return 2.0 * (double) (g.OH * g.OW * g.O) * (double) bmc_conv2d_depth(&g);
 }
@@ -208,7 +208,7 @@ shape1d(BmLayer *l, int inputs, BmShapeFault *fault)
 	snprintf(fault->needs, sizeof(fault->needs), "rows (length) or (length, channels), or steps");
 	if (in->rank == 3)
 		return false;
-	g = geometry(l);
+	g = bmc_layer_conv_geometry(l);
 	snprintf(fault->needs, sizeof(fault->needs), "a length of at least %zu, as its kernel reaches",
 			 (g.kw - 1) * g.dw + 1);
 	l->out = (BmDims){0, 2, {g.OW, g.O}};
@@ -235,7 +235,7 @@ keep1d(const BmLayer *l, size_t rows)
 static size_t
 scratch1d(const BmLayer *l, size_t rows)
 {
-	BmConv2d g = geometry(l);
+	BmConv2d g = bmc_layer_conv_geometry(l);
 
 	return l->in[0].steps ? bmc_mul(rows, l->in[0].d[0]) : bmc_conv2d_scratch(&g);
 }

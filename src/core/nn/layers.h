@@ -5,6 +5,7 @@
 #ifndef BM_LAYERS_H
 #define BM_LAYERS_H
 
+#include "core/nn/conv2d.h"
 #include "core/nn/layer.h"
 
 extern const BmLayerType bmc_layer_dense;
@@ -21,6 +22,8 @@ extern const BmLayerType bmc_layer_last;
 
 /* Can this conv2d do the relu and the 2x2 max-pool after it in the same sweep? */
 extern bool bmc_layer_conv2d_fuses(const BmLayer *l);
+/* What a conv2d or conv1d does; a vector or (length, channels) counts as a map of one row. */
+extern BmConv2d bmc_layer_conv_geometry(const BmLayer *l);
 /* The answer has the input's shape. */
 extern bool bmc_shape_same(BmLayer *l, int inputs, BmShapeFault *fault);
 /* The same, for vectors only. */
