@@ -19,7 +19,8 @@ typedef struct BmPastEvent
 	size_t len;          /* of text */
 	const char *event;   /* behaviour, or NULL when the source has none */
 	const char *segment; /* of the segment column, or NULL */
-	float weight;        /* of the behaviour */
+	const char *extra[BM_MAX_EXTRA]; /* of the source's extra columns, as text; NULL: none */
+	float weight;                    /* of the behaviour */
 	uint64 tie;
 } BmPastEvent;
 

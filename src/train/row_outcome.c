@@ -233,6 +233,11 @@ metrics_jsonb(BmTraining *t)
 	bm_append_quality(&s, &best->valid);
 	appendStringInfoString(&s, ",\"baseline\":");
 	bm_append_quality(&s, &r->baseline);
+	if (r->windows)
+	{
+		appendStringInfoString(&s, ",\"markov\":");
+		bm_append_quality(&s, &r->windows->markov);
+	}
 	if (r->classes == 2)
 		appendStringInfo(&s, ",\"threshold\":%.9g,\"threshold_rule\":\"%s\"", r->threshold,
 						 rules[r->options.threshold]);
@@ -268,9 +273,11 @@ encoder_jsonb(const BmRows *r)
 		appendStringInfoString(&s, c ? "," : "");
 		escape_json(&s, r->class_name[c]);
 	}
-	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s}",
-					 r->threshold, calibrations[r->calibrated.kind],
-					 text_of(bm_encode_jsonb(r->encoder, false)));
+	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s", r->threshold,
+					 calibrations[r->calibrated.kind], text_of(bm_encode_jsonb(r->encoder, false)));
+	if (r->windows)
+		bm_windows_encoder_json(&s, r);
+	appendStringInfoChar(&s, '}');
 	return bm_jsonb_parse(s.data);
 }
 
