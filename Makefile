@@ -4,7 +4,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" behavmine.co
 MODULE_big  = behavmine
 OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/core/*/*.c)))
 
-SQL_MODULES = header event encode simulate model train recommend rule predict funnel retention path sequence patterns rules uplift value stock footer
+SQL_MODULES = header event encode simulate model train recommend rule predict next_event funnel retention path sequence patterns rules uplift value stock footer
 SCRIPT      = build/behavmine--$(EXTVERSION).sql
 DATA        = $(wildcard sql/upgrade/*.sql)
 DATA_built  = $(SCRIPT)

@@ -13,7 +13,7 @@ static const char *const fixed_name[BM_WINDOW_FIXED] = {"event",     "item", "ga
 														"item_seen", "time"};
 
 static const char fixed_columns[] =
-	"{\"event\": {\"encode\": \"onehot\"}, \"item\": {\"encode\": \"hash\", \"buckets\": 16}, "
+	"{\"event\": {\"encode\": \"onehot\"}, \"item\": {\"encode\": \"hash\", \"buckets\": 8}, "
 	"\"gap\": {\"missing_flag\": \"on\", \"clip\": \"quantile\", \"clip_low\": 0, \"clip_high\": 1}, "
 	"\"time\": {\"parts\": [\"hour\", \"weekday\"]}}";
 
@@ -101,6 +101,10 @@ bm_window_plan(const BmSource *s, const BmEncodeOptions *options)
 	}
 	o.columns = options->columns ? bm_jsonb_merge(bm_jsonb_parse(fixed_columns), options->columns)
 								 : bm_jsonb_parse(fixed_columns);
+	/* of many values only a hash: a window has many rows, and a row need not know each brand */
+	o.categories = options->categories
+					   ? options->categories
+					   : bm_jsonb_parse("{\"buckets\": 16, \"max_categories\": 16}");
 	plan = bm_encode_plan_types(name, type, n, &o);
 	for (int j = 0; j < n; j++)
 	{

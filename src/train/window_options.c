@@ -21,7 +21,7 @@ const BmOptionSpec bm_window_spec[] = {
 	 "The time within which \"will\" asks for it."},
 	{"steps", BM_OPT_INT, AT(steps), "20", 1, BM_WINDOW_STEPS, NULL,
 	 "Most events of a user that an answer looks at."},
-	{"max_windows", BM_OPT_INT, AT(max_windows), "100000", 10, 100000000, NULL,
+	{"max_windows", BM_OPT_INT, AT(max_windows), "20000", 10, 100000000, NULL,
 	 "Most windows to train on, drawn evenly; validation and test have a quarter of it each."},
 	{"since", BM_OPT_TEXT, AT(since), NULL, 0, 0, NULL, "Only events from this time on."},
 	{"until", BM_OPT_TEXT, AT(until), NULL, 0, 0, NULL, "Only events before this time."},
