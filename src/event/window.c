@@ -74,6 +74,33 @@ bm_window_extra(BmSource *s, const BmTableEncoder *e)
 	}
 }
 
+/* Columns that are no features stay in their places, so that an answer finds them there. */
+static void
+exclude(BmEncodePlan *plan, Jsonb *names)
+{
+	if (names == NULL)
+		return;
+	for (uint32 i = 0; JB_ROOT_IS_ARRAY(names) && i < JB_ROOT_COUNT(names); i++)
+	{
+		JsonbValue *v = getIthJsonbValueFromContainer(&names->root, i);
+		bool found = false;
+
+		for (int j = 0; j < plan->n && v->type == jbvString; j++)
+			if (strlen(plan->column[j].name) == (size_t) v->val.string.len &&
+				memcmp(plan->column[j].name, v->val.string.val, v->val.string.len) == 0)
+			{
+				plan->spec[j].encode = BM_ENCODE_SKIP;
+				found = true;
+			}
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("option \"exclude\" names what is no feature of the events"),
+					 errhint("The features are event, item, gap, session_position, item_seen, "
+							 "time, and the source's value and attributes.")));
+	}
+}
+
 BmEncodePlan *
 bm_window_plan(const BmSource *s, const BmEncodeOptions *options)
 {
@@ -106,6 +133,7 @@ bm_window_plan(const BmSource *s, const BmEncodeOptions *options)
 					   ? options->categories
 					   : bm_jsonb_parse("{\"buckets\": 16, \"max_categories\": 16}");
 	plan = bm_encode_plan_types(name, type, n, &o);
+	exclude(plan, options->exclude);
 	for (int j = 0; j < n; j++)
 	{
 		const BmExtraColumn *x = j < BM_WINDOW_FIXED ? NULL : &s->extra[j - BM_WINDOW_FIXED];

@@ -147,7 +147,9 @@ typedef struct BmWindows
 	const BmTableEncoder *encoded; /* the encoder whose rows these are: */
 	float *x;                      /* (nrows, width) */
 	uint32_t *code;                /* (nrows, ncodes) */
-	BmRowQuality markov;           /* of the baseline that knows the last behaviour, on the test part */
+	/* of the baseline that knows the last behaviour, on the test part: over all, and by class */
+	BmRowQuality markov;
+	BmClassMetrics *markov_class;
 } BmWindows;
 
 typedef struct BmRows

@@ -207,6 +207,7 @@ bm_windows_markov(BmTraining *t)
 	float *p = need(bmc_alloc(&t->mem, bmc_mul(n, C), sizeof(float)));
 	BmAnswers a = {
 		.n = n, .classes = C, .p = p, .y = r->test.samples.y, .threshold = 0.5};
+	BmAccuracy whole;
 
 	for (size_t i = 0; i < r->train.n; i++)
 	{
@@ -224,5 +225,7 @@ bm_windows_markov(BmTraining *t)
 			p[i * C + c] = (float) ((of[c] + all[c]) / sum);
 	}
 	bm_row_quality(&w->markov, &a, &t->mem);
+	w->markov_class = palloc(sizeof(BmClassMetrics) * C);
+	bm_check(bmc_accuracy(&whole, w->markov_class, &a, &t->mem), "measure the baseline", NULL);
 	bmc_free(&t->mem, p);
 }
