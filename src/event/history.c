@@ -60,7 +60,8 @@ history_sql(const BmHistoryReader *r, bool before)
 		"SELECT %s, %s, %s, %s%s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL %s"
 		"ORDER BY %s DESC LIMIT %d",
 		bm_source_item_expr(s), bm_source_time_expr(s), text_column(s->event),
-		text_column(r->segment), extra.data, s->relation, quote_identifier(s->user_id), quote_identifier(s->ts),
+		text_column(r->segment), extra.data, s->relation, quote_identifier(s->user_id),
+		quote_identifier(s->ts),
 		before ? psprintf("AND %s OPERATOR(pg_catalog.<) $2 ", bm_source_time_expr(s)) : "",
 		quote_identifier(s->ts), BM_HISTORY_EVENTS);
 }

@@ -9,12 +9,13 @@
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 
-static const char *const fixed_name[BM_WINDOW_FIXED] = {"event",     "item", "gap", "session_position",
-														"item_seen", "time"};
+static const char *const fixed_name[BM_WINDOW_FIXED] = {
+	"event", "item", "gap", "session_position", "item_seen", "time"};
 
 static const char fixed_columns[] =
 	"{\"event\": {\"encode\": \"onehot\"}, \"item\": {\"encode\": \"hash\", \"buckets\": 8}, "
-	"\"gap\": {\"missing_flag\": \"on\", \"clip\": \"quantile\", \"clip_low\": 0, \"clip_high\": 1}, "
+	"\"gap\": {\"missing_flag\": \"on\", \"clip\": \"quantile\", \"clip_low\": 0, \"clip_high\": "
+	"1}, "
 	"\"time\": {\"parts\": [\"hour\", \"weekday\"]}}";
 
 static bool
@@ -67,9 +68,8 @@ bm_window_extra(BmSource *s, const BmTableEncoder *e)
 	s->extra = extra;
 	for (size_t j = BM_WINDOW_FIXED; j < e->core.ncolumns && s->nextra < BM_MAX_EXTRA; j++)
 	{
-		extra[s->nextra] =
-			(BmExtraColumn){.column = e->column[j].name,
-							.number = e->core.column[j].kind == BM_COLUMN_NUMBER};
+		extra[s->nextra] = (BmExtraColumn){.column = e->column[j].name,
+										   .number = e->core.column[j].kind == BM_COLUMN_NUMBER};
 		bm_source_extra(s, s->nextra++, "attributes");
 	}
 }
@@ -139,7 +139,8 @@ bm_window_plan(const BmSource *s, const BmEncodeOptions *options)
 		const BmExtraColumn *x = j < BM_WINDOW_FIXED ? NULL : &s->extra[j - BM_WINDOW_FIXED];
 		BmFrameColumn *c = &plan->column[j];
 
-		c->category = x ? !x->number && bm_type_is_int(x->type) : j == BM_WINDOW_ITEM && s->item_int;
+		c->category =
+			x ? !x->number && bm_type_is_int(x->type) : j == BM_WINDOW_ITEM && s->item_int;
 		if (c->category)
 			(void) bm_frame_type(c, INT8OID);
 	}

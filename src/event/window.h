@@ -13,8 +13,8 @@
 #include "event/encode.h"
 #include "event/log.h"
 
-#define BM_WINDOW_BACK 50    /* events looked back at for session position and repeats */
-#define BM_WINDOW_STEPS 500  /* most events of a window */
+#define BM_WINDOW_BACK 50   /* events looked back at for session position and repeats */
+#define BM_WINDOW_STEPS 500 /* most events of a window */
 
 enum
 {

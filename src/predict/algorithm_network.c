@@ -186,7 +186,7 @@ work(const BmFitSize *size, const void *options)
 
 static const char *const mlp_grid[] = {"{\"dropout\": 0.3}", "{\"dropout\": 0.1}", NULL};
 
-#define NETWORK(id, called, ready, tried, named, windowed, text)                                    \
+#define NETWORK(id, called, ready, tried, named, windowed, text)                                   \
 	const BmAlgorithm bm_algorithm_##id = {.name = called,                                         \
 										   .task = "predict",                                      \
 										   .summary = text,                                        \
@@ -203,8 +203,9 @@ static const char *const mlp_grid[] = {"{\"dropout\": 0.3}", "{\"dropout\": 0.1}
 
 NETWORK(mlp, "mlp", mlp, mlp_grid, false, BM_WINDOWS_POOLED,
 		"A network of dense layers, or any network that \"layers\" describes.");
-NETWORK(cnn, "cnn", cnn, NULL, true, BM_WINDOWS_TOO,
-		"Convolutions over a row laid out as a square map, with max-pools; over events along time.");
+NETWORK(
+	cnn, "cnn", cnn, NULL, true, BM_WINDOWS_TOO,
+	"Convolutions over a row laid out as a square map, with max-pools; over events along time.");
 NETWORK(transformer, "transformer", transformer, NULL, true, BM_WINDOWS_TOO,
 		"Attention between the features of a row, each of which is a token; or between events.");
 NETWORK(gru_events, "gru_events", gru, NULL, true, BM_WINDOWS_ONLY,

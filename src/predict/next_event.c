@@ -20,11 +20,11 @@ window_model_arg(FunctionCallInfo fcinfo, int i)
 	BmRowModel *m = bm_row_model(model);
 
 	if (m->events == NULL)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("model \"%s\" learned from rows, not from events",
-							   model->version->model),
-						errhint("Ask it with SELECT p.* FROM <table> t, behav_predict(%s, t) p.",
-								quote_literal_cstr(model->version->model))));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" learned from rows, not from events", model->version->model),
+				 errhint("Ask it with SELECT p.* FROM <table> t, behav_predict(%s, t) p.",
+						 quote_literal_cstr(model->version->model))));
 	return m;
 }
 
@@ -57,12 +57,12 @@ behav_next_event(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	m = window_model_arg(fcinfo, 1);
 	if (m->events->will)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("model \"%s\" does not tell the next event",
-							   m->model->version->model),
-						errdetail("Its task is \"will\"."),
-						errhint("Ask it with SELECT * FROM behav_predict(%s, <user_id>).",
-								quote_literal_cstr(m->model->version->model))));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" does not tell the next event", m->model->version->model),
+				 errdetail("Its task is \"will\"."),
+				 errhint("Ask it with SELECT * FROM behav_predict(%s, <user_id>).",
+						 quote_literal_cstr(m->model->version->model))));
 	if (!bm_window_read(m, fcinfo, 0, PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_TIMESTAMPTZ(2)))
 		return (Datum) 0;
 	bm_row_model_predict(m);

@@ -239,7 +239,6 @@ bm_row_model_class(BmRowModel *m, const char *name)
 			 : errdetail("It answers a number.")));
 }
 
-
 void
 bm_row_model_predict(BmRowModel *m)
 {

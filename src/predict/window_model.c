@@ -144,8 +144,8 @@ asked_json(Asked *a, const BmRowModel *m, Jsonb *json)
 		no_user(m);
 	is_int = user->type == jbvNumeric;
 	if (is_int)
-		a->key = DatumGetInt64(
-			DirectFunctionCall1(numeric_int8, NumericGetDatum(user->val.numeric)));
+		a->key =
+			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(user->val.numeric)));
 	else
 		a->text = pnstrdup(user->val.string.val, user->val.string.len);
 	if (at)
@@ -209,11 +209,9 @@ extra_cell(const char *text, const BmEncoderColumn *c)
 	if (text == NULL)
 		return (BmCell){.missing = true};
 	if (c->kind == BM_COLUMN_NUMBER)
-		return number_cell(
-			DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(text))));
+		return number_cell(DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(text))));
 	if (c->keys.view.kind == BM_KEY_INT)
-		return (BmCell){.key =
-							DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)))};
+		return (BmCell){.key = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)))};
 	return bytes_cell(text);
 }
 

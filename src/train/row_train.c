@@ -166,12 +166,12 @@ wanted(const BmTraining *t, const BmAlgorithm *a, const char *const *names, int 
 	if (a->predictor == NULL || (n > 0 ? !listed(a->name, names, n) : a->on_request))
 		return false;
 	if (a->windows == BM_WINDOWS_ONLY && t->rows->windows == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("algorithm \"%s\" learns from windows of events, not from rows",
-							   a->name),
-						errhint("Give a source and a task: behav_train(%s, %s, source => "
-								"'<source>', options => '{\"task\": \"next_event\"}').",
-								quote_literal_cstr(t->model), quote_literal_cstr(a->name))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("algorithm \"%s\" learns from windows of events, not from rows", a->name),
+				 errhint("Give a source and a task: behav_train(%s, %s, source => "
+						 "'<source>', options => '{\"task\": \"next_event\"}').",
+						 quote_literal_cstr(t->model), quote_literal_cstr(a->name))));
 	if (classes ? !a->classifies : !a->regresses)
 	{
 		if (n > 0)

@@ -111,11 +111,11 @@ typedef enum BmWindowTask
 
 typedef struct BmWindowOptions
 {
-	int task;           /* BmWindowTask */
-	char *event;        /* of BM_TASK_WILL; NULL: any purchase */
-	char *within;       /* an interval */
-	int steps;          /* most events of a window */
-	int max_windows;    /* of the training part; a quarter of it in each of the others */
+	int task;        /* BmWindowTask */
+	char *event;     /* of BM_TASK_WILL; NULL: any purchase */
+	char *within;    /* an interval */
+	int steps;       /* most events of a window */
+	int max_windows; /* of the training part; a quarter of it in each of the others */
 	char *since, *until;
 } BmWindowOptions;
 
@@ -155,7 +155,7 @@ typedef struct BmWindows
 typedef struct BmRows
 {
 	/* the request */
-	BmWindows *windows; /* rows are events and samples windows of them; else NULL */
+	BmWindows *windows;  /* rows are events and samples windows of them; else NULL */
 	char *relation_name; /* quoted */
 	char *target;
 	char **asked; /* (nasked) features by name, or none */
@@ -198,8 +198,8 @@ typedef struct BmRows
 /* NULL when the request names no data and the model does not know rows; 22023 on half a request. */
 extern BmRows *bm_rows_begin(const BmRequest *request);
 extern void bm_rows_request_json(StringInfo s, const BmRows *r);
-extern void bm_rows_read(BmTraining *t);    /* row_read.c */
-extern void bm_rows_compute(BmTraining *t); /* row_train.c */
+extern void bm_rows_read(BmTraining *t);      /* row_read.c */
+extern void bm_rows_compute(BmTraining *t);   /* row_train.c */
 extern void bm_rows_incumbent(BmTraining *t); /* what is deployed, for the rule if_better */
 /* A value of a target column, not missing, as classes are named; palloc'd or constant. */
 extern char *bm_target_text(const BmColumn *c, size_t row);
@@ -233,10 +233,10 @@ extern void bm_append_quality(StringInfo s, const BmRowQuality *q);
 extern void bm_append_tables(StringInfo s, const BmAnswers *a, char *const *class_name, int bins,
 							 BmMem *mem);
 
-
 /* window_options.c */
-extern const BmOptionSpec bm_window_spec[];                 /* into BmWindowOptions */
-extern const BmOptionSpec *bm_window_row_spec(void);        /* into BmRowOptions: what windows have of it */
+extern const BmOptionSpec bm_window_spec[]; /* into BmWindowOptions */
+extern const BmOptionSpec *
+bm_window_row_spec(void); /* into BmRowOptions: what windows have of it */
 extern BmWindows *bm_windows_begin(const BmRequest *request); /* NULL: not asked for, not known */
 extern void bm_windows_encoder_json(StringInfo s, const BmRows *r);
 /* window_read.c: the log, its windows and their rows as a frame */

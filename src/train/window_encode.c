@@ -32,8 +32,7 @@ bm_windows_fit_encoder(BmTraining *t, const BmPart *part)
 	BmTableEncoder *encoder;
 
 	if (fit.nrows == 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("the training part has no rows"),
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("the training part has no rows"),
 						errhint("Bring more events, or change the options \"valid_share\" and "
 								"\"test_share\".")));
 	encoder = bm_encode_fit(r->plan, &r->features, &fit, &t->mem);
@@ -72,7 +71,8 @@ bm_windows_pooled(const BmSamples *s, BmMem *mem)
 	BmSamples p = *s;
 	size_t W = BM_POOLED_ROWS * s->width;
 	float *x = need(bmc_alloc(mem, Max(bmc_mul(s->n, W), 1), sizeof(float)));
-	uint32_t *code = s->ncodes ? need(bmc_alloc(mem, bmc_mul(s->n, s->ncodes), sizeof(uint32_t))) : NULL;
+	uint32_t *code =
+		s->ncodes ? need(bmc_alloc(mem, bmc_mul(s->n, s->ncodes), sizeof(uint32_t))) : NULL;
 
 	for (size_t i = 0; i < s->n; i++)
 	{
@@ -111,22 +111,21 @@ bm_windows_encode(BmTraining *t, BmPart *part, const BmTableEncoder *encoder)
 		if (weight)
 			weight[i] = r->weight[(size_t) y[i]];
 	}
-	part->samples = (BmSamples){.n = part->n,
-								.nrows = w->nrows,
-								.width = e->width,
-								.x = w->x,
-								.ncodes = e->ncodes,
-								.code = w->code,
-								.cardinality = e->cardinality,
-								/* a window's most rows: 2 where a network must know that it has windows */
-								.steps = Max((size_t) w->options.steps +
-												 (w->options.task == BM_TASK_WILL),
-											 2),
-								.end = end,
-								.length = length,
-								.classes = r->classes,
-								.y = y,
-								.weight = weight};
+	part->samples =
+		(BmSamples){.n = part->n,
+					.nrows = w->nrows,
+					.width = e->width,
+					.x = w->x,
+					.ncodes = e->ncodes,
+					.code = w->code,
+					.cardinality = e->cardinality,
+					/* a window's most rows: 2 where a network must know that it has windows */
+					.steps = Max((size_t) w->options.steps + (w->options.task == BM_TASK_WILL), 2),
+					.end = end,
+					.length = length,
+					.classes = r->classes,
+					.y = y,
+					.weight = weight};
 	bm_check_memory(&t->mem, bmc_mul(part->n, bmc_mul(BM_POOLED_ROWS * e->width + e->ncodes, 4)),
 					psprintf("encoding %zu windows", part->n),
 					"Raise behavmine.max_memory, or lower \"max_windows\".");
@@ -205,8 +204,7 @@ bm_windows_markov(BmTraining *t)
 	size_t C = r->classes, n = r->test.n;
 	double *count = palloc0(sizeof(double) * 257 * C), *all = count + 256 * C;
 	float *p = need(bmc_alloc(&t->mem, bmc_mul(n, C), sizeof(float)));
-	BmAnswers a = {
-		.n = n, .classes = C, .p = p, .y = r->test.samples.y, .threshold = 0.5};
+	BmAnswers a = {.n = n, .classes = C, .p = p, .y = r->test.samples.y, .threshold = 0.5};
 	BmAccuracy whole;
 
 	for (size_t i = 0; i < r->train.n; i++)

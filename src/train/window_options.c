@@ -74,7 +74,8 @@ recall(const BmRequest *request)
 	if (v->encoder == NULL || !JB_ROOT_IS_OBJECT(v->encoder))
 		return NULL;
 	events = getKeyJsonValueFromContainer(&v->encoder->root, "events", 6, NULL);
-	if (events == NULL || events->type != jbvBinary || !JsonContainerIsObject(events->val.binary.data))
+	if (events == NULL || events->type != jbvBinary ||
+		!JsonContainerIsObject(events->val.binary.data))
 		return NULL;
 	w = palloc0(sizeof(BmWindows));
 	w->source_name = text_member(events->val.binary.data, "source");
@@ -98,9 +99,10 @@ bm_windows_begin(const BmRequest *request)
 	if (request->data)
 	{
 		if (task && (strcmp(task, "next_event") == 0 || strcmp(task, "will") == 0))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("task \"%s\" learns from a source of events, not from rows", task),
-							errhint("Give \"source\" in the place of \"data\" and \"target\".")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("task \"%s\" learns from a source of events, not from rows", task),
+					 errhint("Give \"source\" in the place of \"data\" and \"target\".")));
 		return NULL;
 	}
 	if (!asked)

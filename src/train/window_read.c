@@ -139,8 +139,8 @@ visit(Walk *k, const BmWindow *window)
 
 	if (!k->keep)
 		k->count[window->part]++;
-	else if (count <= cap ||
-			 (double) (bmc_mix64(k->seed + k->seen) >> 11) * 0x1p-53 < (double) cap / (double) count)
+	else if (count <= cap || (double) (bmc_mix64(k->seed + k->seen) >> 11) * 0x1p-53 <
+								 (double) cap / (double) count)
 		k->out[k->kept++] = *window;
 	k->seen++;
 }
@@ -247,16 +247,16 @@ collect_windows(BmTraining *t)
 
 /* One row of the frame: event i of the log, or, of a cut, the moment itself behind events up to i. */
 static void
-put_row(BmRows *r, BmZone *zone, const uint64_t *hash, size_t row, uint32_t user, size_t i, int64 at,
-		bool moment)
+put_row(BmRows *r, BmZone *zone, const uint64_t *hash, size_t row, uint32_t user, size_t i,
+		int64 at, bool moment)
 {
 	const BmLog *log = r->windows->log;
 	BmColumn *c = r->frame->column;
 	size_t start = log->start[user];
 	uint32_t item = moment ? BM_NONE : log->item[i];
-	BmMoment m = bm_window_moment(
-		log->time + start, hash + start, i - start, at, moment ? 0 : hash[i],
-		(int64) (r->windows->source->options.session_gap_minutes * 60e6));
+	BmMoment m =
+		bm_window_moment(log->time + start, hash + start, i - start, at, moment ? 0 : hash[i],
+						 (int64) (r->windows->source->options.session_gap_minutes * 60e6));
 
 	c[BM_WINDOW_EVENT].code[row] = moment || log->event == NULL ? BM_NONE : log->event[i];
 	c[BM_WINDOW_ITEM].code[row] = item;
@@ -301,7 +301,8 @@ open_frame(BmTraining *t, size_t nrows)
 	bm_check_memory(&t->mem, bmc_mul(nrows, 8 * (size_t) n + 24), "cutting events into windows",
 					"Raise behavmine.max_memory, or lower \"max_windows\" or \"steps\".");
 	r->frame = palloc0(sizeof(BmFrame));
-	bm_check(bmc_frame_init(r->frame, column, n, key_int, &t->mem), "cut events into windows", NULL);
+	bm_check(bmc_frame_init(r->frame, column, n, key_int, &t->mem), "cut events into windows",
+			 NULL);
 	bm_check(bmc_frame_grow(r->frame, Max(nrows, 1)), "cut events into windows", NULL);
 	r->frame->n = nrows;
 	for (int j = 0; j < n; j++)
@@ -424,13 +425,12 @@ check_behaviours(const BmWindows *w)
 	if (w->options.task == BM_TASK_WILL)
 		return;
 	if (w->log->event == NULL || n < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("source \"%s\" has no two behaviours to tell apart", w->source_name),
-				 w->log->event == NULL ? errdetail("It has no event column.")
-									   : errdetail("All its events are \"%s\".",
-												   bm_dict_text(&w->log->events.view, 0)),
-				 errhint("Ask whether there will be any event: {\"task\": \"will\"}.")));
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("source \"%s\" has no two behaviours to tell apart", w->source_name),
+						w->log->event == NULL ? errdetail("It has no event column.")
+											  : errdetail("All its events are \"%s\".",
+														  bm_dict_text(&w->log->events.view, 0)),
+						errhint("Ask whether there will be any event: {\"task\": \"will\"}.")));
 	if (n > (uint32_t) bm_max_classes)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("source \"%s\" has too many behaviours", w->source_name),
@@ -455,9 +455,9 @@ bm_windows_read(BmTraining *t)
 	r->column = r->plan->column;
 	r->nfeatures = r->plan->n;
 	r->time_column = r->group_column = -1;
-	w->log = bm_log_read(w->source, option_time(w->options.since, PG_INT64_MIN),
-						 option_time(w->options.until, PG_INT64_MAX), &t->mem, t->context,
-						 &t->cancel);
+	w->log =
+		bm_log_read(w->source, option_time(w->options.since, PG_INT64_MIN),
+					option_time(w->options.until, PG_INT64_MAX), &t->mem, t->context, &t->cancel);
 	check_behaviours(w);
 	choose_cuts(t);
 	collect_windows(t);
@@ -469,8 +469,7 @@ bm_windows_read(BmTraining *t)
 		for (size_t i = 0; i < r->n; i++)
 			r->weight[(int) r->y[i]] += 1.0f;
 		for (size_t c = 0; c < r->classes; c++)
-			r->weight[c] = r->weight[c] > 0.0f
-							   ? (float) r->n / ((float) r->classes * r->weight[c])
-							   : 0.0f;
+			r->weight[c] =
+				r->weight[c] > 0.0f ? (float) r->n / ((float) r->classes * r->weight[c]) : 0.0f;
 	}
 }

@@ -9,7 +9,7 @@ export PGOPTIONS="-c client_min_messages=warning"
 [ -n "${FILL:-}" ] && PGOPTIONS="-c client_min_messages=notice"
 
 MINING="doc/funnel.md doc/retention.md doc/path.md doc/attribution.md doc/sequence.md doc/patterns.md doc/rules.md doc/encode.md doc/predict.md doc/uplift.md doc/networks.md
-doc/value.md doc/stock.md"
+doc/value.md doc/stock.md doc/next_event.md"
 PAGES="README.md doc/tutorial.md doc/recipes.md doc/troubleshooting.md doc/source.md doc/simulate.md doc/train.md doc/algorithms.md doc/sasrec.md
 doc/recommend.md doc/shop.md doc/model.md doc/settings.md $MINING"
 [ $# = 0 ] || PAGES=$*
