@@ -4,7 +4,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" behavmine.co
 MODULE_big  = behavmine
 OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/core/*/*.c)))
 
-SQL_MODULES = header event encode simulate model train recommend rule predict funnel retention path sequence patterns rules uplift target churn value stock segments portrait footer
+SQL_MODULES = header event encode simulate model train recommend rule predict next_event funnel retention path sequence patterns rules uplift target churn value stock segments portrait footer
 # behav_export(..., 'onnx') is built where protobuf-c and its compiler are; ONNX=no leaves it out anyway.
 ifndef ONNX
 ONNX := $(shell command -v protoc-c >/dev/null && $(CC) -E -include protobuf-c/protobuf-c.h -x c /dev/null >/dev/null 2>&1 && echo yes || echo no)

@@ -42,6 +42,8 @@ const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
 											&bm_algorithm_mlp,
 											&bm_algorithm_cnn,
 											&bm_algorithm_transformer,
+											&bm_algorithm_gru_events,
+											&bm_algorithm_lstm,
 											NULL};
 
 int bm_max_memory_kb;

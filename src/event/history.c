@@ -13,6 +13,8 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "lib/stringinfo.h"
+
 #include "event/behaviour.h"
 
 #define KNOWN_BEHAVIOURS 16
@@ -49,12 +51,17 @@ static char *
 history_sql(const BmHistoryReader *r, bool before)
 {
 	const BmSource *s = r->source;
+	StringInfoData extra;
 
+	initStringInfo(&extra);
+	for (int x = 0; x < s->nextra; x++)
+		appendStringInfo(&extra, ", %s", text_column(s->extra[x].column));
 	return psprintf(
-		"SELECT %s, %s, %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL %s"
+		"SELECT %s, %s, %s, %s%s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL %s"
 		"ORDER BY %s DESC LIMIT %d",
 		bm_source_item_expr(s), bm_source_time_expr(s), text_column(s->event),
-		text_column(r->segment), s->relation, quote_identifier(s->user_id), quote_identifier(s->ts),
+		text_column(r->segment), extra.data, s->relation, quote_identifier(s->user_id),
+		quote_identifier(s->ts),
 		before ? psprintf("AND %s OPERATOR(pg_catalog.<) $2 ", bm_source_time_expr(s)) : "",
 		quote_identifier(s->ts), BM_HISTORY_EVENTS);
 }
@@ -212,6 +219,12 @@ past_event(BmPastEvent *e, const BmHistoryReader *r, KnownBehaviours *known, uin
 		Datum segment = SPI_getbinval(row, desc, 4, &no_event);
 
 		e->segment = no_event ? NULL : TextDatumGetCString(segment);
+	}
+	for (int x = 0; x < r->source->nextra; x++)
+	{
+		Datum extra = SPI_getbinval(row, desc, 5 + x, &no_event);
+
+		e->extra[x] = no_event ? NULL : TextDatumGetCString(extra);
 	}
 	return true;
 }

@@ -14,12 +14,13 @@
 typedef struct BmPastEvent
 {
 	int64 time;
-	int64 key;           /* item of an integer type */
-	const char *text;    /* item of another type, else NULL */
-	size_t len;          /* of text */
-	const char *event;   /* behaviour, or NULL when the source has none */
-	const char *segment; /* of the segment column, or NULL */
-	float weight;        /* of the behaviour */
+	int64 key;                       /* item of an integer type */
+	const char *text;                /* item of another type, else NULL */
+	size_t len;                      /* of text */
+	const char *event;               /* behaviour, or NULL when the source has none */
+	const char *segment;             /* of the segment column, or NULL */
+	const char *extra[BM_MAX_EXTRA]; /* of the source's extra columns, as text; NULL: none */
+	float weight;                    /* of the behaviour */
 	uint64 tie;
 } BmPastEvent;
 

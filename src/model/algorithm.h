@@ -11,6 +11,14 @@
 #include "core/num/recommender.h"
 #include "pg/options.h"
 
+/* How a predictor takes windows of events. */
+typedef enum BmTakesWindows
+{
+	BM_WINDOWS_POOLED = 0, /* as one row: see pooled.h */
+	BM_WINDOWS_TOO,        /* as they are */
+	BM_WINDOWS_ONLY        /* and nothing else */
+} BmTakesWindows;
+
 typedef struct BmAlgorithm
 {
 	const char *name;
@@ -20,6 +28,7 @@ typedef struct BmAlgorithm
 		*core; /* NULL for a blend, whose parts have their own entries, and of rows */
 	const BmPredictor *predictor; /* of task "predict", else NULL */
 	bool classifies, regresses;   /* of a predictor: what its target can be */
+	BmTakesWindows windows;
 	const BmOptionSpec *options;
 	/* Settings tried on the validation part when the caller named none: JSON objects, NULL ends. */
 	const char *const *grid;

@@ -129,6 +129,8 @@
 
 static const BmOptionSpec mlp_options[] = {NETWORK_OPTIONS("64", "2", "0.3")};
 static const BmOptionSpec cnn_options[] = {NETWORK_OPTIONS("32", "1", "0")};
+static const BmOptionSpec gru_options[] = {NETWORK_OPTIONS("64", "1", "0.1")};
+static const BmOptionSpec lstm_options[] = {NETWORK_OPTIONS("64", "1", "0.1")};
 static const BmOptionSpec transformer_options[] = {NETWORK_OPTIONS("32", "2", "0.1")};
 
 static void
@@ -160,12 +162,24 @@ settle_transformer(void *options, const BmFitSize *size)
 	settle(options, BM_READY_TRANSFORMER);
 }
 
+static void
+settle_gru(void *options, const BmFitSize *size)
+{
+	settle(options, BM_READY_GRU);
+}
+
+static void
+settle_lstm(void *options, const BmFitSize *size)
+{
+	settle(options, BM_READY_LSTM);
+}
+
 /* Three times the forward pass of every row, as often as early stopping lets it. */
 static double
 work(const BmFitSize *size, const void *options)
 {
 	BmNetworkOptions o = *(const BmNetworkOptions *) options;
-	BmNetworkInput input = {size->width, 0, 0, Max(size->steps, 1)};
+	BmNetworkInput input = {size->width, size->ncodes, size->ntable, Max(size->steps, 1)};
 	char error[BM_NETWORK_ERROR];
 	BmNetwork net;
 
@@ -176,22 +190,29 @@ work(const BmFitSize *size, const void *options)
 
 static const char *const mlp_grid[] = {"{\"dropout\": 0.3}", "{\"dropout\": 0.1}", NULL};
 
-#define NETWORK(ready, tried, named, text)                                                         \
-	const BmAlgorithm bm_algorithm_##ready = {.name = #ready,                                      \
-											  .task = "predict",                                   \
-											  .summary = text,                                     \
-											  .predictor = &bmc_network,                           \
-											  .classifies = true,                                  \
-											  .regresses = true,                                   \
-											  .grid = tried,                                       \
-											  .on_request = named,                                 \
-											  .options = ready##_options,                          \
-											  .network = true,                                     \
-											  .settle = settle_##ready,                            \
-											  .work = work}
+#define NETWORK(id, called, ready, tried, named, windowed, text)                                   \
+	const BmAlgorithm bm_algorithm_##id = {.name = called,                                         \
+										   .task = "predict",                                      \
+										   .summary = text,                                        \
+										   .predictor = &bmc_network,                              \
+										   .classifies = true,                                     \
+										   .regresses = true,                                      \
+										   .grid = tried,                                          \
+										   .on_request = named,                                    \
+										   .windows = windowed,                                    \
+										   .options = ready##_options,                             \
+										   .network = true,                                        \
+										   .settle = settle_##ready,                               \
+										   .work = work}
 
-NETWORK(mlp, mlp_grid, false,
+NETWORK(mlp, "mlp", mlp, mlp_grid, false, BM_WINDOWS_POOLED,
 		"A network of dense layers, or any network that \"layers\" describes.");
-NETWORK(cnn, NULL, true, "Convolutions over a row laid out as a square map, with max-pools.");
-NETWORK(transformer, NULL, true,
-		"Attention between the features of a row, each of which is a token.");
+NETWORK(
+	cnn, "cnn", cnn, NULL, true, BM_WINDOWS_TOO,
+	"Convolutions over a row laid out as a square map, with max-pools; over events along time.");
+NETWORK(transformer, "transformer", transformer, NULL, true, BM_WINDOWS_TOO,
+		"Attention between the features of a row, each of which is a token; or between events.");
+NETWORK(gru_events, "gru_events", gru, NULL, true, BM_WINDOWS_ONLY,
+		"A gated recurrent network over a user's last events; \"gru\" where a task is asked for.");
+NETWORK(lstm, "lstm", lstm, NULL, true, BM_WINDOWS_ONLY,
+		"A long short-term memory over a user's last events.");

@@ -11,5 +11,6 @@ extern const BmAlgorithm bm_algorithm_logistic;
 extern const BmAlgorithm bm_algorithm_linear;
 extern const BmAlgorithm bm_algorithm_gbdt;
 extern const BmAlgorithm bm_algorithm_mlp, bm_algorithm_cnn, bm_algorithm_transformer;
+extern const BmAlgorithm bm_algorithm_gru_events, bm_algorithm_lstm; /* of windows of events */
 
 #endif

@@ -167,6 +167,7 @@ measure_table(BmModel *model, Oid relation, const char *target, int bins)
 	bm_mem_init(&d->mem, CurrentMemoryContext);
 	bm_watch_init(&d->watch, 0);
 	d->model = bm_row_model(model);
+	bm_row_model_of_rows(d->model);
 	read_table(d, relation, target ? target : d->model->target);
 	read_truth(d);
 	answer(d);

@@ -52,7 +52,8 @@ behav_predict(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "behav_predict must return a row");
-	bm_row_model_read(m, fcinfo, 1);
+	if (!bm_row_model_read(m, fcinfo, 1))
+		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 	bm_row_model_predict(m);
 	if (m->classes)
 	{
@@ -85,30 +86,6 @@ compare_shares(const void *a, const void *b)
 	double x = fabs(((const Share *) a)->share), y = fabs(((const Share *) b)->share);
 
 	return x > y ? -1 : x < y;
-}
-
-/* The class that an explanation is about: the one named, class 1 of two, or the answered one. */
-static size_t
-explained_class(BmRowModel *m, const char *name)
-{
-	if (name == NULL)
-	{
-		bm_row_model_predict(m);
-		return m->classes > 2 ? bmc_answer_class(m->p, m->classes, m->threshold) : m->classes / 2;
-	}
-	for (size_t c = 0; c < m->classes; c++)
-		if (strcmp(m->class_name[c], name) == 0)
-			return c;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		 errmsg("model \"%s\" has no class \"%s\"", m->model->version->model, name),
-		 m->classes
-			 ? errhint("Perhaps you meant \"%s\".",
-					   bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
-						   ? bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
-						   : m->class_name[0])
-			 : errdetail("It answers a number.")));
 }
 
 /* Shares of the encoded features added up by the columns that they come from. */
@@ -171,8 +148,9 @@ behav_explain_row(PG_FUNCTION_ARGS)
 							   m->model->version->algorithm),
 						errhint("SELECT * FROM behav_importance(%s) tells which features matter.",
 								quote_literal_cstr(m->model->version->model))));
-	bm_row_model_read(m, fcinfo, 1);
-	target = explained_class(m, bm_arg_text_or_null(fcinfo, 2));
+	bm_row_model_of_rows(m);
+	(void) bm_row_model_read(m, fcinfo, 1);
+	target = bm_row_model_class(m, bm_arg_text_or_null(fcinfo, 2));
 	share = palloc0(sizeof(float) * (m->samples.width + m->samples.ncodes + 1));
 	m->model->predictor->explain(share, m->model->predictor_bound, &m->samples, 0, target,
 								 m->scratch);
@@ -246,6 +224,7 @@ behav_predict_table(PG_FUNCTION_ARGS)
 	relation = PG_GETARG_OID(1);
 	id = bm_arg_text(fcinfo, 3, "id");
 	bm_srf_begin(fcinfo);
+	bm_row_model_of_rows(bm_row_model(bm_predictor_deployed(model)));
 	v = bm_predictor_deployed(model)->version;
 	attno = get_attnum(relation, id);
 	if (attno == InvalidAttrNumber)

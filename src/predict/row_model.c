@@ -11,7 +11,8 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
-#include "predict/row_model.h"
+#include "core/num/pooled.h"
+#include "predict/window_model.h"
 
 /* ---- binding ---- */
 
@@ -91,24 +92,26 @@ check_shape(const BmRowModel *m, const BmVersion *v)
 {
 	const BmPredictor *p = m->model->predictor;
 	const BmRowEncoder *e = &m->encoder->core;
-	size_t width = e->width, ncodes = e->ncodes, classes = m->classes;
+	size_t expected = m->events && m->events->pooled ? BM_POOLED_ROWS * e->width : e->width;
+	size_t width = expected, ncodes = e->ncodes, classes = m->classes;
 
 	if (p->shape)
 		p->shape(m->model->predictor_bound, &width, &ncodes, &classes);
-	if (width != e->width || ncodes != e->ncodes || classes != m->classes)
+	if (width != expected || ncodes != e->ncodes || classes != m->classes)
 		bm_version_damaged(v, NULL, "its weights take %zu features, its encoder makes %zu", width,
-						   e->width);
+						   expected);
 }
 
 static void
 make_room(BmRowModel *m)
 {
 	const BmRowEncoder *e = &m->encoder->core;
+	size_t width = m->events && m->events->pooled ? BM_POOLED_ROWS * e->width : e->width;
 
 	m->samples = (BmSamples){.n = 1,
 							 .nrows = 1,
-							 .width = e->width,
-							 .x = palloc0(sizeof(float) * (e->width + 1)),
+							 .width = width,
+							 .x = palloc0(sizeof(float) * (width + 1)),
 							 .ncodes = e->ncodes,
 							 .code = palloc0(sizeof(uint32_t) * (e->ncodes + 1)),
 							 .cardinality = e->cardinality,
@@ -142,6 +145,7 @@ bm_row_model(BmModel *model)
 	m->encoder = bm_encode_load(JsonbValueToJsonb(member(v, "encoder", jbvBinary)), model->tensors,
 								"encoder/", &m->mem);
 	bind_calibration(m, v);
+	m->events = bm_window_model(m, model);
 	check_shape(m, v);
 	m->reader = bm_row_reader(m->encoder);
 	make_room(m);
@@ -176,12 +180,14 @@ bm_row_model_arg(FunctionCallInfo fcinfo)
 	return kept->model;
 }
 
-void
+bool
 bm_row_model_read(BmRowModel *m, FunctionCallInfo fcinfo, int i)
 {
 	Oid type = get_fn_expr_argtype(fcinfo->flinfo, i);
 	const BmCell *cell;
 
+	if (m->events)
+		return bm_window_read(m, fcinfo, i, PG_INT64_MAX);
 	if (type == JSONBOID)
 		cell = bm_row_cells_jsonb(m->reader, PG_GETARG_JSONB_P(i));
 	else if (type_is_rowtype(type))
@@ -194,6 +200,43 @@ bm_row_model_read(BmRowModel *m, FunctionCallInfo fcinfo, int i)
 								"jsonb_build_object('<column>', <value>, ...).",
 								quote_literal_cstr(m->model->version->model))));
 	bmc_encoder_row((float *) m->samples.x, (uint32_t *) m->samples.code, &m->encoder->core, cell);
+	return true;
+}
+
+void
+bm_row_model_of_rows(const BmRowModel *m)
+{
+	if (m->events == NULL)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("model \"%s\" answers for users, not for rows of a table",
+						   m->model->version->model),
+					errhint("SELECT u.user_id, p.* FROM <users> u, behav_predict(%s, u.user_id) p; "
+							"and behav_explain_events tells which events mattered.",
+							quote_literal_cstr(m->model->version->model))));
+}
+
+size_t
+bm_row_model_class(BmRowModel *m, const char *name)
+{
+	if (name == NULL)
+	{
+		bm_row_model_predict(m);
+		return m->classes > 2 ? bmc_answer_class(m->p, m->classes, m->threshold) : m->classes / 2;
+	}
+	for (size_t c = 0; c < m->classes; c++)
+		if (strcmp(m->class_name[c], name) == 0)
+			return c;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("model \"%s\" has no class \"%s\"", m->model->version->model, name),
+		 m->classes
+			 ? errhint("Perhaps you meant \"%s\".",
+					   bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
+						   ? bm_nearest(name, (const char *const *) m->class_name, (int) m->classes)
+						   : m->class_name[0])
+			 : errdetail("It answers a number.")));
 }
 
 void

@@ -13,6 +13,8 @@
 #include "model/bound.h"
 #include "train/rows.h"
 
+struct BmWindowModel; /* window_model.h */
+
 typedef struct BmRowModel
 {
 	const BmModel *model;
@@ -22,6 +24,7 @@ typedef struct BmRowModel
 	double threshold;
 	BmCalibrated calibrated;
 	char *data, *target;
+	struct BmWindowModel *events; /* of a model of windows of events, else NULL */
 	/* one row on its way */
 	BmRowReader *reader;
 	BmSamples samples; /* of this one row: x and code */
@@ -37,8 +40,15 @@ extern BmRowModel *bm_row_model(BmModel *model);
  * parallel queries, where the cache would make it anew for every row.
  */
 extern BmRowModel *bm_row_model_arg(FunctionCallInfo fcinfo);
-/* Encode the composite value or JSON object of argument i into m->samples. */
-extern void bm_row_model_read(BmRowModel *m, FunctionCallInfo fcinfo, int i);
+/*
+ * Encode the composite value or JSON object of argument i into m->samples; of a model of events it names a
+ * user, and false says that there is no event of theirs.
+ */
+extern bool bm_row_model_read(BmRowModel *m, FunctionCallInfo fcinfo, int i);
+/* 42809 for a model of events, which rows of a table say nothing to. */
+extern void bm_row_model_of_rows(const BmRowModel *m);
+/* The class of a name, or for NULL: class 1 of two, else the one answered for m->samples. */
+extern size_t bm_row_model_class(BmRowModel *m, const char *name);
 /* Then m->p: calibrated probabilities, or the value. */
 extern void bm_row_model_predict(BmRowModel *m);
 

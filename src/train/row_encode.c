@@ -24,7 +24,11 @@ bm_rows_fit_encoder(BmTraining *t, const BmPart *part)
 						.classes = r->classes,
 						.seed = (uint64) t->seed,
 						.stop = &t->cancel.stop};
-	BmTableEncoder *encoder = bm_encode_fit(r->plan, &r->features, &fit, &t->mem);
+	BmTableEncoder *encoder;
+
+	if (r->windows)
+		return bm_windows_fit_encoder(t, part);
+	encoder = bm_encode_fit(r->plan, &r->features, &fit, &t->mem);
 
 	r->plan->quiet = true; /* what is left out has been told once */
 	return encoder;
@@ -48,6 +52,11 @@ bm_part_encode(BmTraining *t, BmPart *part, const BmTableEncoder *encoder, bool 
 	float *x, *y, *weight = NULL;
 	uint32_t *code = NULL;
 
+	if (r->windows)
+	{
+		bm_windows_encode(t, part, encoder);
+		return;
+	}
 	bm_check_memory(
 		&t->mem, bytes, psprintf("encoding %zu rows", part->n),
 		"Raise behavmine.max_memory, take fewer rows or features, or encode many-valued "
@@ -83,11 +92,18 @@ bm_part_encode(BmTraining *t, BmPart *part, const BmTableEncoder *encoder, bool 
 void
 bm_part_release(BmTraining *t, BmPart *part)
 {
-	bmc_free(&t->mem, (void *) part->samples.x);
-	bmc_free(&t->mem, (void *) part->samples.code);
+	if (part->samples.end == NULL) /* windows share their rows */
+	{
+		bmc_free(&t->mem, (void *) part->samples.x);
+		bmc_free(&t->mem, (void *) part->samples.code);
+	}
+	bmc_free(&t->mem, (void *) part->samples.end);
+	bmc_free(&t->mem, (void *) part->samples.length);
+	bmc_free(&t->mem, (void *) part->pooled.x);
+	bmc_free(&t->mem, (void *) part->pooled.code);
 	bmc_free(&t->mem, (void *) part->samples.y);
 	bmc_free(&t->mem, (void *) part->samples.weight);
-	part->samples = (BmSamples){0};
+	part->samples = part->pooled = (BmSamples){0};
 }
 
 /* How well feature j alone tells the target: the AUC of its best class, or the correlation. */
@@ -124,11 +140,12 @@ alone(const BmSamples *s, size_t j, size_t n, BmMem *mem)
 void
 bm_rows_notice_leaks(const BmRows *r, BmMem *mem)
 {
-	const BmSamples *s = &r->train.samples;
+	const BmSamples *s = r->windows ? &r->train.pooled : &r->train.samples;
 	size_t n = Min(s->n, LEAK_ROWS), column;
+	size_t width = r->train.samples.width; /* of windows the newest row alone */
 	char name[NAMEDATALEN * 2];
 
-	for (size_t j = 0; j < s->width; j++)
+	for (size_t j = 0; j < width; j++)
 	{
 		double quality;
 

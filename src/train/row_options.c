@@ -115,6 +115,9 @@ bm_rows_begin(const BmRequest *request)
 {
 	BmRows *r = palloc0(sizeof(BmRows));
 
+	r->windows = bm_windows_begin(request);
+	if (r->windows)
+		return r;
 	if (request->data && request->source)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -141,6 +144,12 @@ bm_rows_begin(const BmRequest *request)
 void
 bm_rows_request_json(StringInfo s, const BmRows *r)
 {
+	if (r->windows)
+	{
+		appendStringInfoString(s, "{\"source\":");
+		escape_json(s, r->windows->source_name);
+		return;
+	}
 	appendStringInfoString(s, "{\"data\":");
 	escape_json(s, r->relation_name);
 	appendStringInfoString(s, ",\"target\":");

@@ -59,14 +59,11 @@ bm_append_quality(StringInfo s, const BmRowQuality *q)
 /* ---- tables of answers ---- */
 
 static void
-append_classes(StringInfo s, const BmAnswers *a, char *const *class_name, BmMem *mem)
+append_class_metrics(StringInfo s, const char *name, const BmClassMetrics *each, size_t classes,
+					 char *const *class_name)
 {
-	BmClassMetrics *each = palloc(sizeof(BmClassMetrics) * a->classes);
-	BmAccuracy all;
-
-	bm_check(bmc_accuracy(&all, each, a, mem), "measure the answers", NULL);
-	appendStringInfoString(s, ",\"classes\":[");
-	for (size_t c = 0; c < a->classes; c++)
+	appendStringInfo(s, ",\"%s\":[", name);
+	for (size_t c = 0; c < classes; c++)
 	{
 		appendStringInfo(s, "%s{\"class\":", c ? "," : "");
 		escape_json(s, class_name[c]);
@@ -100,6 +97,16 @@ append_confusion(StringInfo s, const BmAnswers *a, char *const *class_name)
 			first = false;
 		}
 	appendStringInfoChar(s, ']');
+}
+
+static void
+append_classes(StringInfo s, const BmAnswers *a, char *const *class_name, BmMem *mem)
+{
+	BmClassMetrics *each = palloc(sizeof(BmClassMetrics) * a->classes);
+	BmAccuracy all;
+
+	bm_check(bmc_accuracy(&all, each, a, mem), "measure the answers", NULL);
+	append_class_metrics(s, "classes", each, a->classes, class_name);
 }
 
 /* Bins of class c, with what both calibration and lift need. */
@@ -233,6 +240,13 @@ metrics_jsonb(BmTraining *t)
 	bm_append_quality(&s, &best->valid);
 	appendStringInfoString(&s, ",\"baseline\":");
 	bm_append_quality(&s, &r->baseline);
+	if (r->windows)
+	{
+		appendStringInfoString(&s, ",\"markov\":");
+		bm_append_quality(&s, &r->windows->markov);
+		append_class_metrics(&s, "markov_classes", r->windows->markov_class, r->classes,
+							 r->class_name);
+	}
 	if (r->classes == 2)
 		appendStringInfo(&s, ",\"threshold\":%.9g,\"threshold_rule\":\"%s\"", r->threshold,
 						 rules[r->options.threshold]);
@@ -268,9 +282,11 @@ encoder_jsonb(const BmRows *r)
 		appendStringInfoString(&s, c ? "," : "");
 		escape_json(&s, r->class_name[c]);
 	}
-	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s}",
-					 r->threshold, calibrations[r->calibrated.kind],
-					 text_of(bm_encode_jsonb(r->encoder, false)));
+	appendStringInfo(&s, "],\"threshold\":%.9g,\"calibration\":\"%s\",\"encoder\":%s", r->threshold,
+					 calibrations[r->calibrated.kind], text_of(bm_encode_jsonb(r->encoder, false)));
+	if (r->windows)
+		bm_windows_encoder_json(&s, r);
+	appendStringInfoChar(&s, '}');
 	return bm_jsonb_parse(s.data);
 }
 

@@ -324,6 +324,17 @@ class_weights(BmRows *r)
 }
 
 void
+bm_rows_incumbent(BmTraining *t)
+{
+	int64 id = bm_model_id(t->model, true);
+
+	if (t->rule != BM_DEPLOY_IF_BETTER || id == 0 || bm_deployed_version(id) == 0)
+		return;
+	t->incumbent = palloc0(sizeof(BmModel));
+	t->incumbent->version = bm_version_load(t->model, 0);
+}
+
+void
 bm_rows_read(BmTraining *t)
 {
 	BmRows *r = t->rows;
@@ -335,12 +346,7 @@ bm_rows_read(BmTraining *t)
 	request.n = list_columns(r);
 	request.column = r->column;
 	request.time_zone = r->plan->time_zone;
-	if (t->rule == BM_DEPLOY_IF_BETTER && bm_model_id(t->model, true) != 0 &&
-		bm_deployed_version(bm_model_id(t->model, false)) != 0)
-	{
-		t->incumbent = palloc0(sizeof(BmModel));
-		t->incumbent->version = bm_version_load(t->model, 0);
-	}
+	bm_rows_incumbent(t);
 	bm_progress_phase(BM_PHASE_READ, r->relation_name);
 	r->frame = bm_frame_read(&request, &t->mem, &t->cancel);
 	r->features = *r->frame;

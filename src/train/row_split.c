@@ -215,8 +215,36 @@ check_part(const BmRows *r, const BmPart *p, const char *name)
 					   : errmsg("the %s part has a single class", name),
 			 p->n == 0 ? errdetail("%zu rows have a target; split: %s.", r->n, r->protocol)
 					   : errdetail("It has %s; split: %s.", counts_text(r, p), r->protocol),
-			 errhint("Bring more rows, change the options \"valid_share\" and \"test_share\", or "
-					 "split another way (options \"time\" and \"group\").")));
+			 r->windows ? errhint("Bring more events, or change the options \"valid_share\" and "
+								  "\"test_share\".")
+						: errhint("Bring more rows, change the options \"valid_share\" and "
+								  "\"test_share\", or split another way (options \"time\" and "
+								  "\"group\").")));
+}
+
+static void
+check_parts(BmRows *r)
+{
+	check_part(r, &r->train, "training");
+	check_part(r, &r->valid, "validation");
+	check_part(r, &r->test, "test");
+	r->all = (BmPart){.row = r->row, .n = r->n};
+}
+
+/* Windows were cut by time when they were read. */
+static void
+split_windows(BmTraining *t)
+{
+	BmRows *r = t->rows;
+	uint8 *part = need(bmc_alloc(&t->mem, Max(r->n, 1), 1));
+
+	for (size_t i = 0; i < r->n; i++)
+		part[i] = r->windows->window[i].part;
+	collect(t, &r->train, part, TRAIN);
+	collect(t, &r->valid, part, VALID);
+	collect(t, &r->test, part, TEST);
+	bmc_free(&t->mem, part);
+	check_parts(r);
 }
 
 void
@@ -225,6 +253,11 @@ bm_rows_split(BmTraining *t)
 	BmRows *r = t->rows;
 	uint8 *part;
 
+	if (r->windows)
+	{
+		split_windows(t);
+		return;
+	}
 	if (r->options.time && r->options.group)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a split goes by time or by group, not by both")));
@@ -250,10 +283,7 @@ bm_rows_split(BmTraining *t)
 	collect(t, &r->valid, part, VALID);
 	collect(t, &r->test, part, TEST);
 	bmc_free(&t->mem, part);
-	check_part(r, &r->train, "training");
-	check_part(r, &r->valid, "validation");
-	check_part(r, &r->test, "test");
-	r->all = (BmPart){.row = r->row, .n = r->n};
+	check_parts(r);
 }
 
 /* ---- folds ---- */

@@ -61,7 +61,7 @@ judge_part(const BmJudge *judge, BmFitted *f)
 	BmTraining *t = judge->arg;
 	const BmRows *r = t->rows;
 	BmRowMetric metric = bm_rows_metric(r);
-	float *p = answers_of(t, f, &r->valid.samples);
+	float *p = answers_of(t, f, bm_part_for(&r->valid, f->algorithm));
 	BmAnswers a = beside_truth(&r->valid.samples, p, 0.5);
 	BmRowQuality q;
 	double v;
@@ -80,20 +80,26 @@ judge_part(const BmJudge *judge, BmFitted *f)
 static BmFitSize
 fit_size(const BmTraining *t, const BmSamples *s)
 {
-	return (BmFitSize){.nsamples = s->n,
-					   .nrows = s->nrows,
-					   .width = s->width,
-					   .steps = 1,
-					   .classes = s->classes,
-					   .threads = t->run.threads};
+	BmFitSize size = {.nsamples = s->n,
+					  .nrows = s->nrows,
+					  .width = s->width,
+					  .steps = s->steps,
+					  .classes = s->classes,
+					  .ncodes = s->ncodes,
+					  .threads = t->run.threads};
+
+	for (size_t j = 0; j < s->ncodes; j++)
+		size.ntable += s->cardinality[j];
+	return size;
 }
 
 static BmFitted *
 fit_part(BmTraining *t, const BmAlgorithm *a, void *settings, const BmPart *part,
 		 const BmJudge *judge, int epochs)
 {
-	BmFit input = {.samples = &part->samples, .valid = judge ? &t->rows->valid.samples : NULL};
-	BmFitSize size = fit_size(t, &part->samples);
+	BmFit input = {.samples = bm_part_for(part, a),
+				   .valid = judge ? bm_part_for(&t->rows->valid, a) : NULL};
+	BmFitSize size = fit_size(t, input.samples);
 
 	return bm_fit_input(&t->run, a, settings, &input, &size, judge, epochs);
 }
@@ -104,7 +110,7 @@ fit_best(BmTraining *t, const BmAlgorithm *a)
 {
 	BmJudge judge = {
 		.metric = bm_row_metric_name[bm_rows_metric(t->rows)], .measure = judge_part, .arg = t};
-	BmFitSize size = fit_size(t, &t->rows->train.samples);
+	BmFitSize size = fit_size(t, bm_part_for(&t->rows->train, a));
 	BmFitted *best = NULL;
 
 	if (!t->options.tune || a->grid == NULL || bm_has_own_options(a, t->json))
@@ -159,6 +165,13 @@ wanted(const BmTraining *t, const BmAlgorithm *a, const char *const *names, int 
 
 	if (a->predictor == NULL || (n > 0 ? !listed(a->name, names, n) : a->on_request))
 		return false;
+	if (a->windows == BM_WINDOWS_ONLY && t->rows->windows == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("algorithm \"%s\" learns from windows of events, not from rows", a->name),
+				 errhint("Give a source and a task: behav_train(%s, %s, source => "
+						 "'<source>', options => '{\"task\": \"next_event\"}').",
+						 quote_literal_cstr(t->model), quote_literal_cstr(a->name))));
 	if (classes ? !a->classifies : !a->regresses)
 	{
 		if (n > 0)
@@ -190,12 +203,12 @@ add_candidate(BmTraining *t, const BmAlgorithm *a)
 	if (f == NULL || r->ncandidates == BM_MAX_CANDIDATES)
 		return;
 	c->fitted = f;
-	p = answers_of(t, f, &r->valid.samples);
+	p = answers_of(t, f, bm_part_for(&r->valid, a));
 	c->threshold = chosen_threshold(r, p, &t->mem);
 	answers = beside_truth(&r->valid.samples, p, c->threshold);
 	bm_row_quality(&c->valid, &answers, &t->mem);
 	bmc_free(&t->mem, p);
-	p = answers_of(t, f, &r->test.samples);
+	p = answers_of(t, f, bm_part_for(&r->test, a));
 	answers = beside_truth(&r->test.samples, p, c->threshold);
 	bm_row_quality(&c->test, &answers, &t->mem);
 	bmc_free(&t->mem, p);
@@ -259,7 +272,7 @@ measure_choice(BmTraining *t)
 {
 	BmRows *r = t->rows;
 	BmRowCandidate *c = &r->candidate[r->best];
-	float *p = answers_of(t, c->fitted, &r->valid.samples);
+	float *p = answers_of(t, c->fitted, bm_part_for(&r->valid, c->fitted->algorithm));
 	BmAnswers a;
 
 	r->calibrated.kind = r->options.calibrate;
@@ -277,7 +290,7 @@ measure_choice(BmTraining *t)
 	a = beside_truth(&r->valid.samples, p, r->threshold);
 	bm_row_quality(&c->valid, &a, &t->mem);
 	bmc_free(&t->mem, p);
-	r->test_p = answers_of(t, c->fitted, &r->test.samples);
+	r->test_p = answers_of(t, c->fitted, bm_part_for(&r->test, c->fitted->algorithm));
 	bm_calibrate(r->test_p, r->classes == 2 ? r->test.n : 0, &r->calibrated);
 	a = beside_truth(&r->test.samples, r->test_p, r->threshold);
 	bm_row_quality(&c->test, &a, &t->mem);
@@ -311,12 +324,12 @@ measure_baseline(BmTraining *t)
 
 /* ---- importance ---- */
 
-/* The features of column j exchanged between the rows of x, by a permutation of them. */
+/* The features of column j exchanged between the rows of x, by a permutation of them all. */
 static void
 shuffle_column(float *x, uint32_t *code, const BmSamples *s, const BmEncoderColumn *c,
 			   const uint32_t *order)
 {
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->nrows; i++)
 	{
 		if (c->width)
 			memcpy(x + i * s->width + c->first, s->x + (size_t) order[i] * s->width + c->first,
@@ -326,35 +339,50 @@ shuffle_column(float *x, uint32_t *code, const BmSamples *s, const BmEncoderColu
 	}
 }
 
+/* The model's quality on s, whatever it takes. */
+static double
+importance_quality(BmTraining *t, const BmFitted *f, const BmSamples *s)
+{
+	BmRows *r = t->rows;
+	BmPart part = {.samples = *s};
+	BmRowQuality q;
+	BmAnswers a;
+	float *p;
+
+	if (r->windows && f->algorithm->windows == BM_WINDOWS_POOLED)
+		part.pooled = bm_windows_pooled(s, &t->mem);
+	p = answers_of(t, f, bm_part_for(&part, f->algorithm));
+	a = beside_truth(s, p, r->candidate[r->best].threshold);
+	bm_row_quality(&q, &a, &t->mem);
+	bmc_free(&t->mem, p);
+	bmc_free(&t->mem, (void *) part.pooled.x);
+	bmc_free(&t->mem, (void *) part.pooled.code);
+	return q.value[bm_rows_metric(r)];
+}
+
 /* Quality lost on validation when the values of a column are dealt anew (Breiman 2001). */
 static void
 measure_importance(BmTraining *t)
 {
 	BmRows *r = t->rows;
 	const BmFitted *f = r->candidate[r->best].fitted;
-	BmPart *valid = &r->valid;
-	BmSamples s = valid->samples, shuffled;
-	BmRowMetric metric = bm_rows_metric(r);
-	double sign = bm_metric_is_loss(metric) ? -1.0 : 1.0, whole;
+	BmSamples s = r->valid.samples, shuffled;
+	double sign = bm_metric_is_loss(bm_rows_metric(r)) ? -1.0 : 1.0, whole;
 	uint32_t *order, *code;
-	float *x, *p;
-	BmAnswers a;
-	BmRowQuality q;
+	float *x;
 
 	if (r->options.repeats == 0 || bm_run_late(&t->run))
 		return;
 	bm_progress_phase(BM_PHASE_EVALUATE, "importance");
-	s.n = s.nrows = Min(s.n, IMPORTANCE_ROWS);
+	if (r->windows)
+		s = bm_windows_sample(&s, IMPORTANCE_ROWS, &t->mem);
+	else
+		s.n = s.nrows = Min(s.n, IMPORTANCE_ROWS);
 	shuffled = s;
-	shuffled.x = x = need(bmc_alloc(&t->mem, Max(s.n * s.width, 1), sizeof(float)));
-	shuffled.code = code = need(bmc_alloc(&t->mem, Max(s.n * s.ncodes, 1), sizeof(uint32_t)));
-	order = need(bmc_alloc(&t->mem, s.n, sizeof(uint32_t)));
-	p = answers_of(t, f, &s);
-	a = beside_truth(&s, p, 0.5);
-	a.threshold = r->candidate[r->best].threshold;
-	bm_row_quality(&q, &a, &t->mem);
-	whole = q.value[metric];
-	bmc_free(&t->mem, p);
+	shuffled.x = x = need(bmc_alloc(&t->mem, Max(s.nrows * s.width, 1), sizeof(float)));
+	shuffled.code = code = need(bmc_alloc(&t->mem, Max(s.nrows * s.ncodes, 1), sizeof(uint32_t)));
+	order = need(bmc_alloc(&t->mem, s.nrows, sizeof(uint32_t)));
+	whole = importance_quality(t, f, &s);
 	r->importance = palloc0(sizeof(double) * r->nfeatures);
 	r->importance_sd = palloc0(sizeof(double) * r->nfeatures);
 	for (int j = 0; j < r->nfeatures; j++)
@@ -368,17 +396,14 @@ measure_importance(BmTraining *t)
 			BmRng rng = bmc_rng((uint64) t->seed, STREAM_IMPORTANCE + (uint64) j * 128 + k);
 			double loss;
 
-			for (size_t i = 0; i < s.n; i++)
+			for (size_t i = 0; i < s.nrows; i++)
 				order[i] = (uint32_t) i;
-			bmc_rng_shuffle(&rng, order, s.n);
-			memcpy(x, s.x, s.n * s.width * sizeof(float));
+			bmc_rng_shuffle(&rng, order, s.nrows);
+			memcpy(x, s.x, s.nrows * s.width * sizeof(float));
 			if (s.ncodes)
-				memcpy(code, s.code, s.n * s.ncodes * sizeof(uint32_t));
+				memcpy(code, s.code, s.nrows * s.ncodes * sizeof(uint32_t));
 			shuffle_column(x, code, &s, c, order);
-			a.p = p = answers_of(t, f, &shuffled);
-			bm_row_quality(&q, &a, &t->mem);
-			bmc_free(&t->mem, p);
-			loss = sign * (whole - q.value[metric]);
+			loss = sign * (whole - importance_quality(t, f, &shuffled));
 			loss = isnan(loss) ? 0.0 : loss;
 			sum += loss;
 			squares += loss * loss;
@@ -389,6 +414,8 @@ measure_importance(BmTraining *t)
 	bmc_free(&t->mem, order);
 	bmc_free(&t->mem, code);
 	bmc_free(&t->mem, x);
+	if (r->windows)
+		bm_windows_sample_free(&s, &t->mem);
 }
 
 /* ---- folds ---- */
@@ -546,6 +573,8 @@ bm_rows_compute(BmTraining *t)
 	fit_candidates(t);
 	measure_choice(t);
 	measure_baseline(t);
+	if (r->windows)
+		bm_windows_markov(t);
 	measure_importance(t);
 	cross_validate(t);
 	if (t->rule == BM_DEPLOY_IF_BETTER)

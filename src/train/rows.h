@@ -11,7 +11,7 @@
 
 #include "core/stat/metrics.h"
 #include "core/stat/row_encoder.h"
-#include "event/encode.h"
+#include "event/window.h"
 #include "train/train.h"
 
 extern int bm_max_classes; /* setting behavmine.max_classes */
@@ -73,6 +73,7 @@ typedef struct BmPart
 	uint32_t *row; /* (n) of the frame */
 	size_t n;
 	BmSamples samples;
+	BmSamples pooled; /* of windows: as one row each */
 } BmPart;
 
 /* What is measured of answers. */
@@ -102,9 +103,59 @@ typedef struct BmCalibrated
 	double a, b; /* of Platt scaling */
 } BmCalibrated;
 
+typedef enum BmWindowTask
+{
+	BM_TASK_NEXT_EVENT = 0, /* which behaviour comes next */
+	BM_TASK_WILL            /* does one happen within a time after a cut */
+} BmWindowTask;
+
+typedef struct BmWindowOptions
+{
+	int task;        /* BmWindowTask */
+	char *event;     /* of BM_TASK_WILL; NULL: any purchase */
+	char *within;    /* an interval */
+	int steps;       /* most events of a window */
+	int max_windows; /* of the training part; a quarter of it in each of the others */
+	char *since, *until;
+} BmWindowOptions;
+
+/* One sample: what it sees ends before `at`, its label is settled in [at, settled]. */
+typedef struct BmWindow
+{
+	uint32_t user;
+	size_t first, last; /* events of the log [first, last) */
+	int64_t at, settled;
+	float y;
+	uint8_t part; /* 0 training, 1 validation, 2 test */
+} BmWindow;
+
+typedef struct BmWindows
+{
+	char *source_name;
+	Jsonb *json; /* options: those given over those remembered */
+	BmWindowOptions options;
+	int64 within;
+	BmSource *source;
+	BmLog *log;
+	int64 valid_from, test_from;
+	BmWindow *window; /* (rows->n) */
+	size_t nrows;     /* of the frame */
+	size_t *end;      /* (rows->n) rows of a sample: [end - length, end) */
+	uint32_t *length;
+	uint32_t *train_row; /* (ntrain_rows) what the encoder of the training part may see */
+	size_t ntrain_rows;
+	const BmTableEncoder *encoded; /* the encoder whose rows these are: */
+	float *x;                      /* (nrows, width) */
+	uint32_t *code;                /* (nrows, ncodes) */
+	/* of the baseline that knows the last behaviour, on the test part: over all, and by class */
+	BmRowQuality markov;
+	BmClassMetrics *markov_class;
+} BmWindows;
+
 typedef struct BmRows
 {
 	/* the request */
+	BmWindows *windows;  /* rows are events and samples windows of them; else NULL */
 	char *relation_name; /* quoted */
 	char *target;
 	char **asked; /* (nasked) features by name, or none */
@@ -147,8 +198,9 @@ typedef struct BmRows
 /* NULL when the request names no data and the model does not know rows; 22023 on half a request. */
 extern BmRows *bm_rows_begin(const BmRequest *request);
 extern void bm_rows_request_json(StringInfo s, const BmRows *r);
-extern void bm_rows_read(BmTraining *t);    /* row_read.c */
-extern void bm_rows_compute(BmTraining *t); /* row_train.c */
+extern void bm_rows_read(BmTraining *t);      /* row_read.c */
+extern void bm_rows_compute(BmTraining *t);   /* row_train.c */
+extern void bm_rows_incumbent(BmTraining *t); /* what is deployed, for the rule if_better */
 /* A value of a target column, not missing, as classes are named; palloc'd or constant. */
 extern char *bm_target_text(const BmColumn *c, size_t row);
 
@@ -180,5 +232,25 @@ extern void bm_append_quality(StringInfo s, const BmRowQuality *q);
 /* ,"confusion":[..],"calibration":[..],"lift":[..],"classes":{..} of answers */
 extern void bm_append_tables(StringInfo s, const BmAnswers *a, char *const *class_name, int bins,
 							 BmMem *mem);
+
+/* window_options.c */
+extern const BmOptionSpec bm_window_spec[]; /* into BmWindowOptions */
+extern const BmOptionSpec *
+bm_window_row_spec(void); /* into BmRowOptions: what windows have of it */
+extern BmWindows *bm_windows_begin(const BmRequest *request); /* NULL: not asked for, not known */
+extern void bm_windows_encoder_json(StringInfo s, const BmRows *r);
+/* window_read.c: the log, its windows and their rows as a frame */
+extern void bm_windows_read(BmTraining *t);
+/* window_encode.c */
+extern BmTableEncoder *bm_windows_fit_encoder(BmTraining *t, const BmPart *part);
+extern void bm_windows_encode(BmTraining *t, BmPart *part, const BmTableEncoder *e);
+extern void bm_windows_markov(BmTraining *t);
+/* A few samples of s with rows of their own, in mem, for measurements that change them. */
+extern BmSamples bm_windows_sample(const BmSamples *s, size_t most, BmMem *mem);
+extern void bm_windows_sample_free(BmSamples *s, BmMem *mem);
+/* Windows as rows: x and code in mem, the rest shared. */
+extern BmSamples bm_windows_pooled(const BmSamples *s, BmMem *mem);
+/* The samples of a part as an algorithm takes them. */
+extern const BmSamples *bm_part_for(const BmPart *part, const BmAlgorithm *a);
 
 #endif

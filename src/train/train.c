@@ -47,7 +47,7 @@ check_options(const BmTraining *t)
 	specs[n++] = t->rows ? bm_row_common_spec : bm_train_option_spec;
 	if (t->rows)
 	{
-		specs[n++] = bm_row_own_spec;
+		specs[n++] = t->rows->windows ? bm_window_row_spec() : bm_row_own_spec;
 		specs[n++] = bm_row_encode_spec();
 	}
 	if (t->update)
@@ -57,6 +57,8 @@ check_options(const BmTraining *t)
 		bm_options_check(t->json, specs, n, t->update ? "an update" : "tuning");
 		return;
 	}
+	if (t->rows && t->rows->windows)
+		specs[n++] = bm_window_spec;
 	if (named)
 		specs[n++] = named->options;
 	if (named == NULL || bm_is_blend(named))
@@ -96,7 +98,8 @@ check_kind(const BmTraining *t)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("algorithm \"%s\" learns from rows", a->name),
 						errhint("Name them: SELECT * FROM behav_train(%s, %s, data => "
-								"'<table or view>', target => '<column>').",
+								"'<table or view>', target => '<column>'); or say what to learn "
+								"from events: options => '{\"task\": \"next_event\"}'.",
 								quote_literal_cstr(t->model), quote_literal_cstr(a->name))));
 	if (a && a->predictor == NULL && t->rows)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -128,6 +131,12 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 			pstrdup(request->source ? request->source : bm_model_source(request->model));
 	if (request->method)
 		bm_tune_begin(t, request);
+	if (t->rows && t->rows->windows)
+	{
+		t->json = t->rows->windows->json;
+		if (t->algorithm && strcmp(t->algorithm, "gru") == 0)
+			t->algorithm = "gru_events"; /* the recommender has the plain name */
+	}
 	check_kind(t);
 	check_options(t);
 	bm_options_parse(&t->options, t->rows ? bm_row_common_spec : bm_train_option_spec,
@@ -136,7 +145,10 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 		bm_options_parse(&t->update->options, bm_update_spec, t->json);
 	if (t->rows)
 	{
-		bm_options_parse(&t->rows->options, bm_row_own_spec, t->json);
+		bm_options_parse(&t->rows->options,
+						 t->rows->windows ? bm_window_row_spec() : bm_row_own_spec, t->json);
+		if (t->rows->windows)
+			bm_options_parse(&t->rows->windows->options, bm_window_spec, t->json);
 		bm_options_parse(&t->rows->encode, bm_row_encode_spec(), t->json);
 		check_settings(t);
 	}
@@ -168,7 +180,10 @@ bm_training_read(BmTraining *t)
 	{
 		bm_watch_init(&t->watch, t->options.max_seconds);
 		bm_watch_init(&t->cancel, 0);
-		bm_rows_read(t);
+		if (t->rows->windows)
+			bm_windows_read(t);
+		else
+			bm_rows_read(t);
 		MemoryContextSwitchTo(old);
 		return;
 	}

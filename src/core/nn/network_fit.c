@@ -122,7 +122,7 @@ static size_t
 network_fit_bytes(const BmFitSize *size, const void *options)
 {
 	BmNetworkOptions o = *(const BmNetworkOptions *) options;
-	BmNetworkInput input = {size->width, 0, 0, size->steps ? size->steps : 1};
+	BmNetworkInput input = {size->width, size->ncodes, size->ntable, size->steps ? size->steps : 1};
 	Taker t = {NULL, sizeof(BmNetworkFit) + BLOCK_HEADERS, false};
 	char error[BM_NETWORK_ERROR];
 	BmNetworkFit nowhere;

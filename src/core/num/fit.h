@@ -23,6 +23,7 @@ typedef struct BmFitSize
 	size_t nnz; /* distinct (user, item) pairs, or nevents when unknown */
 	/* of samples; 0 in a fit from sequences */
 	size_t nsamples, nrows, width, steps, classes;
+	size_t ncodes, ntable; /* codes of a row, and what they can be, added up: an embedding's rows */
 	int threads;
 } BmFitSize;
 
