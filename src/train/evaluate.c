@@ -101,6 +101,7 @@ behav_compare(PG_FUNCTION_ARGS)
 									   .seed = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3)},
 						  CurrentMemoryContext);
 	bm_training_read(t);
+	bm_training_features(t, names, n);
 	bm_training_choose(t, names, n);
 	compare_rows(fcinfo, t);
 	bm_progress_end();

@@ -24,6 +24,8 @@ typedef struct BmSplit
 
 /* In mem, for the log's life. 22000 when a part has no case, with the numbers and what to do. */
 extern BmSplit *bm_split(const BmLog *log, const BmTrainOptions *options, BmMem *mem, uint64 seed);
+/* Items without an event in the training part, ascending, in the current context. */
+extern const uint32_t *bm_split_cold(const BmSplit *split, size_t *n);
 /* Cases from the events in [from, to) of every user; pieces of the above for behav_evaluate. */
 extern void bm_cases_between(BmCases *cases, size_t *repeats, const BmLog *log,
 							 const BmSequences *all, int64 from, int64 to,

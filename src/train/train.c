@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "event/item_features.h"
 #include "model/encoder.h"
 #include "train/rows.h"
 #include "train/train.h"
@@ -125,6 +126,8 @@ bm_training_read(BmTraining *t)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	int64 model_id;
+	const char **names;
+	int n;
 
 	bm_progress_start(t->model);
 	bm_model_check_task(t->model, t->rows ? "predict" : "recommend");
@@ -146,6 +149,19 @@ bm_training_read(BmTraining *t)
 	t->log =
 		bm_log_read(t->source, time_option(t->options.since, PG_INT64_MIN),
 					time_option(t->options.until, PG_INT64_MAX), &t->mem, t->context, &t->cancel);
+	names = bm_training_candidates(t, &n);
+	bm_training_features(t, names, n);
+	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_features(BmTraining *t, const char *const *names, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	for (int i = 0; i < n && t->log->features == NULL; i++)
+		if (strcmp(names[i], "content") == 0)
+			t->log->features = bm_item_features(t->log, t->options.content_columns, &t->cancel);
 	MemoryContextSwitchTo(old);
 }
 
@@ -344,6 +360,7 @@ bm_training_split(BmTraining *t)
 					 .seed = (uint64) t->seed,
 					 .options = &t->options};
 	t->split = bm_split(t->log, &t->options, &t->mem, t->run.seed);
+	t->run.cold = bm_split_cold(t->split, &t->run.ncold);
 	t->run.pool = bm_pool_open(t->context, bm_threads(), true);
 	t->run.threads = bmc_pool_threads(t->run.pool);
 	MemoryContextSwitchTo(old);

@@ -75,6 +75,11 @@ extern void bm_training_read(BmTraining *t);    /* needs a snapshot; takes the m
 extern void bm_training_compute(BmTraining *t); /* touches no table */
 extern void bm_training_save(BmTraining *t);    /* needs a snapshot; writes, deploys, prunes */
 extern void bm_training_end(BmTraining *t);
+/*
+ * With algorithm content among the names: read what items are, and items without events, into the log. Part
+ * of the reading where the request names the candidates; behav_compare's are its own. Needs a snapshot.
+ */
+extern void bm_training_features(BmTraining *t, const char *const *names, int n);
 /* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
 extern void bm_training_split(BmTraining *t);
 extern void bm_training_choose(BmTraining *t, const char *const *names, int n);

@@ -49,7 +49,7 @@ make_log(Log *l, uint64_t seed)
 	}
 	l->weight[0] = 1.0f, l->weight[1] = 2.5f, l->weight[2] = 0.0f;
 	l->s =
-		(BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use, NULL};
+		(BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use, NULL, NULL};
 }
 
 typedef struct Fitted

@@ -15,6 +15,7 @@
 
 #include "core/nn/next_item_state.h"
 #include "core/nn/softmax.h"
+#include "core/num/decay.h"
 #include "core/num/rng.h"
 #include "core/num/vec.h"
 
@@ -265,13 +266,15 @@ bmc_next_fit_end(BmFit *fit)
 static BmStatus
 begin(BmNextFit *z, BmFit *fit)
 {
-	const BmSequences *data = fit->data;
-	BmStatus status;
+	BmSequences data;
+	BmStatus status = bmc_decay_begin(&data, fit->data, z->o.half_life_days, fit->mem, fit->stop);
 
 	z->P = bmc_weights_count(z->encoder, &z->shape);
-	status =
-		bmc_batches_begin(&z->data, data, z->shape.L, (size_t) z->o.batch,
-						  resolve_negatives(&z->o, data->nitems), z->o.alpha, fit->mem, fit->stop);
+	if (status == BM_OK)
+		status = bmc_batches_begin(&z->data, &data, z->shape.L, (size_t) z->o.batch,
+								   resolve_negatives(&z->o, data.nitems), z->o.alpha, fit->mem,
+								   fit->stop);
+	bmc_decay_end(&data, fit->data, fit->mem);
 	if (status != BM_OK)
 		return status;
 	z->chunk = chunk_tokens(z->encoder, &z->shape, z->data.K);

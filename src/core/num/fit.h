@@ -23,6 +23,7 @@ typedef struct BmFitSize
 	/* of samples; 0 in a fit from sequences */
 	size_t nsamples, nrows, width, steps, classes;
 	int threads;
+	size_t nterms; /* entries of the items' features */
 } BmFitSize;
 
 /* A fit in progress. The caller fills the upper part; the fit owns state and reports below. */

@@ -21,7 +21,20 @@ typedef struct BmBlend
 	int n;
 	size_t nitems;
 	BmBlendPart part[BM_MAX_BLEND];
+	/*
+	 * Items without an event in the fits. What a part that does not know them (knows_cold) gives them is
+	 * replaced: by less than it gives to any other item, or, where a part of some weight does know them, by
+	 * the mean of what it gives to the others. So in a blend that part says 0 of them, nothing, and they stand
+	 * where the knowing parts' z-scores put them.
+	 */
+	const uint32_t *cold; /* (ncold) ascending */
+	size_t ncold;
 } BmBlend;
+
+/* Does any part of some weight know items without events? */
+extern bool bmc_blend_knows_cold(const BmBlend *blend);
+/* Replace what part p gave to the cold items in its scores (nitems). */
+extern void bmc_blend_settle(float *scores, const BmBlend *blend, int p);
 
 /* To mean 0 and standard deviation 1; a row without spread to 0. */
 extern void bmc_standardise(float *x, size_t n);

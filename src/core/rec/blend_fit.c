@@ -101,9 +101,9 @@ count_beaten(const float *rows, const float *w, int nparts, size_t n, float *tot
 
 /* A target that no part can find: cold, or taken out by exclude. */
 static bool
-unreachable(const BmCases *cases, const BmHistory *h, uint32_t target)
+unreachable(const BmBlend *blend, const BmCases *cases, const BmHistory *h, uint32_t target)
 {
-	if (cases->support && cases->support[target] == 0)
+	if (cases->support && cases->support[target] == 0 && !bmc_blend_knows_cold(blend))
 		return true;
 	for (size_t i = 0; i < h->n; i++)
 		if (h->item[i] == target && bmc_excluded(cases->exclude, cases->purchase, h, i))
@@ -133,13 +133,14 @@ fit_case(FitJob *job, size_t c, double *sum, char *scratch)
 				   d->event ? d->event + first : NULL, d->event_weight};
 	uint32_t target = d->item[first + h.n];
 
-	if (unreachable(job->cases, &h, target))
+	if (unreachable(blend, job->cases, &h, target))
 		return;
 	for (int p = 0; p < blend->n; p++)
 	{
 		float *row = rows + (size_t) p * n;
 
 		blend->part[p].algorithm->score(row, blend->part[p].bound, &h, 1, inner, true);
+		bmc_blend_settle(row, blend, p);
 		standardise_from(row, n, target);
 	}
 	take_out_rows(rows, blend->n, n, job->cases, &h);
@@ -205,6 +206,8 @@ bmc_blend_fit(BmBlend *blend, double *ndcg, const BmCases *cases, size_t max_cas
 		bmc_free(mem, job);
 		return BM_EINVAL;
 	}
+	for (int p = 0; p < blend->n; p++)
+		blend->part[p].weight = 1.0f; /* each may speak of the items that it knows */
 	job->blend = blend;
 	job->cases = cases;
 	job->k = k;
