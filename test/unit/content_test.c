@@ -231,9 +231,9 @@ test_cold_items(void)
 	CHECK(s[0] == -2 && s[2] == -4 && s[3] == 3 && s[1] < -4 && s[1] > -4.001f && s[4] == s[1]);
 	bmc_blend_score(s, &alone, &nobody, 1, scratch, false); /* as content says */
 	CHECK(memcmp(s, content, sizeof(content)) == 0);
-	bmc_blend_score(s, &two, &nobody, 1, scratch, false); /* the blind part says 0 of them */
-	CHECK_NEAR(s[1], 0.3 * (5 - c) / csd, 1e-5);
-	CHECK_NEAR(s[4], 0.3 * (0 - c) / csd, 1e-5);
+	bmc_blend_score(s, &two, &nobody, 1, scratch, false); /* the blind part agrees */
+	CHECK_NEAR(s[1], (5 - c) / csd, 1e-5);
+	CHECK_NEAR(s[4], (0 - c) / csd, 1e-5);
 	CHECK_NEAR(s[3], 0.7 * (3 - mean) / sd + 0.3 * (1 - c) / csd, 1e-5);
 	CHECK(s[1] > s[0] && s[1] > s[2]);
 	two.part[1].weight = 0; /* nobody knows them: the least again */

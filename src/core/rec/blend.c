@@ -116,6 +116,21 @@ bmc_blend_settle(float *scores, const BmBlend *blend, int p)
 		scores[blend->cold[c]] = least;
 }
 
+/* Of the cold items only the knowing parts have spoken: their mean in the place of the others. */
+static void
+raise_cold(float *scores, const BmBlend *blend)
+{
+	float all = 0.0f, knowing = 0.0f;
+
+	for (int p = 0; p < blend->n; p++)
+	{
+		all += blend->part[p].weight;
+		knowing += blend->part[p].algorithm->knows_cold ? blend->part[p].weight : 0.0f;
+	}
+	for (size_t c = 0; c < blend->ncold && knowing > 0.0f; c++)
+		scores[blend->cold[c]] *= all / knowing;
+}
+
 void
 bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t B, void *scratch,
 				bool fast_blas)
@@ -147,6 +162,8 @@ bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t 
 			add_standardised(scores + b * n, row + b * n, n, part->weight);
 		}
 	}
+	for (size_t b = 0; b < B; b++)
+		raise_cold(scores + b * n, blend);
 }
 
 /* one part's scores, its z-scores of the items, its shares */
