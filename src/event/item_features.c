@@ -102,8 +102,7 @@ all_columns(Reader *r)
 
 	for (int i = 0; i < n; i++)
 	{
-		Oid type =
-			getBaseType(get_atttype(r->items->relid, get_attnum(r->items->relid, names[i])));
+		Oid type = getBaseType(get_atttype(r->items->relid, get_attnum(r->items->relid, names[i])));
 		BmFrameColumn c = {.name = names[i]};
 
 		if (strcmp(names[i], r->items->key) == 0)
@@ -221,8 +220,8 @@ read_frame(Reader *r)
 	{
 		Feature *f = &r->feature[j];
 
-		f->list = is_list(getBaseType(
-			get_atttype(r->items->relid, get_attnum(r->items->relid, f->name))));
+		f->list = is_list(
+			getBaseType(get_atttype(r->items->relid, get_attnum(r->items->relid, f->name))));
 		if (f->list)
 			continue;
 		f->at = n;
@@ -328,8 +327,7 @@ add_bands(Reader *r, const Feature *f, const BmColumn *c)
 	bmc_band_edges(edge, BANDS, x, n);
 	for (size_t row = 0; row < r->frame->n; row++)
 		if (!bmc_missing(c, row) && r->code[row] != BM_NONE)
-			check(add_entry(r, r->code[row], f,
-							(uint32_t) bmc_band(edge, BANDS, c->number[row])));
+			check(add_entry(r, r->code[row], f, (uint32_t) bmc_band(edge, BANDS, c->number[row])));
 	bmc_free(r->mem, x);
 }
 
@@ -361,8 +359,8 @@ list_row(void *arg, TupleTableSlot *slot)
 		item = bmc_dict_find_bytes(&r->log->items.view, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	}
 	element = PG_DETOAST_DATUM_PACKED(slot->tts_values[1]);
-	r->status = bmc_dict_put_bytes(&r->words, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element),
-								   &word);
+	r->status =
+		bmc_dict_put_bytes(&r->words, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element), &word);
 	if (item != BM_NONE && r->status == BM_OK)
 		r->status = add_entry(r, item, r->list, word);
 }

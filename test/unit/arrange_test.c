@@ -217,7 +217,8 @@ test_related(void)
 static void
 test_boost(void)
 {
-	BmBlend b = {2, ITEMS, {{&bmc_item_knn, knn.bound, 0.5f}, {&bmc_popular, popular.bound, 0.5f}}, NULL, 0};
+	BmBlend b = {
+		2, ITEMS, {{&bmc_item_knn, knn.bound, 0.5f}, {&bmc_popular, popular.bound, 0.5f}}, NULL, 0};
 	BmBoost boost[] = {{3, 2.0f}, {8, 0.0f}, {20, 0.5f}};
 	BmServe s = {.model = &b, .k = ITEMS, .min_score = -INFINITY};
 	BmHistory h = history(&L.s, 6);

@@ -90,7 +90,9 @@ test_formula(bool terms, bool vectors)
 	char *scratch;
 	Fitted f;
 
-	CASE(terms && vectors ? "content: terms and vectors" : terms ? "content: terms" : "content: vectors");
+	CASE(terms && vectors ? "content: terms and vectors"
+		 : terms          ? "content: terms"
+						  : "content: vectors");
 	make_features(3 + terms + 2 * vectors, terms, vectors);
 	CHECK_INT(fit_model(&f, &bmc_content, &o, &L.s, NULL, NULL, 0), BM_OK);
 	prior = bmc_tensors_find(&f.tensors, "m/", "prior", BM_F32, 1, NULL)->data;

@@ -17,8 +17,8 @@
 /* What is known of items besides their events. */
 typedef struct BmItemFeatures
 {
-	BmSparse terms;      /* (items, terms) what each item is; value > 0: weight of a term's column */
-	size_t width;        /* D, of vector; 0: none */
+	BmSparse terms; /* (items, terms) what each item is; value > 0: weight of a term's column */
+	size_t width;   /* D, of vector; 0: none */
 	const float *vector; /* (items, D); 0 throughout: this item has none */
 } BmItemFeatures;
 

@@ -18,7 +18,8 @@
 
 typedef struct Content
 {
-	BmProduct product; /* X (terms, items) unit columns, Xt its transpose; first, for bmc_product_end */
+	BmProduct
+		product; /* X (terms, items) unit columns, Xt its transpose; first, for bmc_product_end */
 	const BmItemFeatures *features;
 } Content;
 
@@ -27,10 +28,10 @@ content_fit_bytes(const BmFitSize *size, const void *options)
 {
 	const BmContentOptions *o = options;
 
-	return bmc_add(bmc_mul(size->nterms, 36),
-				   bmc_add(bmc_mul(size->nitems, 32),
-						   bmc_rows_bytes(size->nitems, o->top, (double) size->nitems,
-										  size->threads)));
+	return bmc_add(
+		bmc_mul(size->nterms, 36),
+		bmc_add(bmc_mul(size->nitems, 32),
+				bmc_rows_bytes(size->nitems, o->top, (double) size->nitems, size->threads)));
 }
 
 /* df (terms): items that have a term; returns how many items have any. */
@@ -87,8 +88,7 @@ weigh_terms(BmSparse *out, const BmSparse *terms, BmMem *mem)
 			if (df[t] < 2 || df[t] == described)
 				continue;
 			out->col[kept] = t;
-			out->value[kept++] =
-				terms->value[e] * (float) log((double) described / (double) df[t]);
+			out->value[kept++] = terms->value[e] * (float) log((double) described / (double) df[t]);
 		}
 		out->start[i + 1] = kept;
 		to_unit(out->value + out->start[i], kept - out->start[i]);
