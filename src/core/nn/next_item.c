@@ -131,6 +131,8 @@ bmc_next_fit_bytes(const BmHistoryEncoder *e, const BmFitSize *size, const void 
 	rows = bmc_batches_rows(tokens, batch, K, s.N);
 	area = bmc_add(e->pass_size(&s, chunk), bmc_take_size(loss_scratch(&s, chunk, K), f));
 	total = bmc_batches_bytes(size, L, batch, K, o->alpha);
+	if (o->half_life_days > 0.0)
+		total = bmc_add(total, bmc_mul(size->nevents, 2 * sizeof(float))); /* weights, kept ones */
 	total = bmc_add(total, sizeof(BmNextFit));
 	total = bmc_add(total, bmc_mul(4, bmc_take_size(bmc_mul(s.N, s.D), f)));
 	total = bmc_add(total, bmc_mul(4 + shards, bmc_take_size(P, f)));
