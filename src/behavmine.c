@@ -20,31 +20,19 @@ PG_MODULE_MAGIC;
  * Every algorithm, the cheap ones first: the default choice fits them in this order, so that a bound
  * on the seconds leaves out the costly ones.
  */
-const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,
-											&bm_algorithm_trending,
-											&bm_algorithm_markov,
-											&bm_algorithm_seq_rules,
-											&bm_algorithm_item_knn,
-											&bm_algorithm_rp3beta,
-											&bm_algorithm_session_knn,
-											&bm_algorithm_next_basket,
-											&bm_algorithm_ease,
-											&bm_algorithm_als,
-											&bm_algorithm_bpr,
-											&bm_algorithm_sasrec,
-											&bm_algorithm_gru,
-											&bm_algorithm_caser,
-											&bm_algorithm_nextitnet,
-											&bm_algorithm_blend,
-											&bm_algorithm_logistic,
-											&bm_algorithm_linear,
-											&bm_algorithm_gbdt,
-											&bm_algorithm_mlp,
-											&bm_algorithm_cnn,
-											&bm_algorithm_transformer,
-											&bm_algorithm_gru_events,
-											&bm_algorithm_lstm,
-											NULL};
+const BmAlgorithm *const bm_algorithms[] = {&bm_algorithm_popular,     &bm_algorithm_trending,
+											&bm_algorithm_markov,      &bm_algorithm_seq_rules,
+											&bm_algorithm_item_knn,    &bm_algorithm_rp3beta,
+											&bm_algorithm_content,     &bm_algorithm_session_knn,
+											&bm_algorithm_next_basket, &bm_algorithm_ease,
+											&bm_algorithm_als,         &bm_algorithm_bpr,
+											&bm_algorithm_sasrec,      &bm_algorithm_gru,
+											&bm_algorithm_caser,       &bm_algorithm_nextitnet,
+											&bm_algorithm_blend,       &bm_algorithm_logistic,
+											&bm_algorithm_linear,      &bm_algorithm_gbdt,
+											&bm_algorithm_mlp,         &bm_algorithm_cnn,
+											&bm_algorithm_transformer, &bm_algorithm_gru_events,
+											&bm_algorithm_lstm,        NULL};
 
 int bm_max_memory_kb;
 int bm_num_threads;

@@ -90,6 +90,7 @@ bm_log_sequences(const BmLog *log, BmSequences *out)
 	out->time = log->time;
 	out->event = log->event;
 	out->event_weight = log->event ? log->event_weight : NULL;
+	out->features = log->features;
 }
 
 Jsonb *

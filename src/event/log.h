@@ -72,6 +72,7 @@ typedef struct BmLog
 	BmDict extra[BM_MAX_EXTRA];
 	uint32_t *extra_code[BM_MAX_EXTRA]; /* (n) each; BM_NONE: NULL, or an empty text */
 	uint32_t *item_count;               /* (items) events per item */
+	const BmItemFeatures *features;     /* set by bm_item_features' caller, or NULL */
 	int64_t first, last;                /* time span */
 	BmCleaning cleaning;
 } BmLog;

@@ -137,6 +137,25 @@ must_be_bindable(const BmVersion *v)
 	bm_version_damaged(v, NULL, "its task \"%s\" is unknown", v->task);
 }
 
+/* The items without an event, for the blend. */
+static void
+bind_cold(BmModel *model)
+{
+	uint32_t *cold;
+	size_t n = 0;
+
+	for (size_t i = 0; i < model->items.n; i++)
+		n += model->support[i] == 0.0f;
+	if (n == 0)
+		return;
+	cold = palloc_extended(sizeof(uint32_t) * n, MCXT_ALLOC_HUGE);
+	for (size_t i = 0, c = 0; i < model->items.n; i++)
+		if (model->support[i] == 0.0f)
+			cold[c++] = (uint32_t) i;
+	model->blend.cold = cold;
+	model->blend.ncold = n;
+}
+
 static void
 bind_recommender(BmModel *model, const BmTensors *tensors)
 {
@@ -160,6 +179,7 @@ bind_recommender(BmModel *model, const BmTensors *tensors)
 	}
 	model->popularity = item_tensor(model, tensors, "popularity");
 	model->support = item_tensor(model, tensors, "support");
+	bind_cold(model);
 	bm_encoder_apply(model, model->version->encoder);
 	bind_segments(model, tensors);
 	bm_panel_bind(model, tensors);

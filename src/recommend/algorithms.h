@@ -20,6 +20,7 @@ extern const BmAlgorithm bm_algorithm_markov;
 extern const BmAlgorithm bm_algorithm_seq_rules;
 extern const BmAlgorithm bm_algorithm_item_knn;
 extern const BmAlgorithm bm_algorithm_rp3beta;
+extern const BmAlgorithm bm_algorithm_content;
 extern const BmAlgorithm bm_algorithm_session_knn;
 extern const BmAlgorithm bm_algorithm_next_basket;
 extern const BmAlgorithm bm_algorithm_ease;

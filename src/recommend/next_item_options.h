@@ -40,7 +40,8 @@
 	{"weight_decay", BM_OPT_FLOAT, BM_NEXT_AT(weight_decay), "0", 0, 1, NULL, \
 	 "Decoupled weight decay of the dense layers."}, \
 	{"clip", BM_OPT_FLOAT, BM_NEXT_AT(clip), "0", 0, 1e6, NULL, \
-	 "Largest norm of a step's gradient; 0 means no limit."}
+	 "Largest norm of a step's gradient; 0 means no limit."}, \
+	BM_HALF_LIFE_OPTION(BM_NEXT_AT(half_life_days))
 /* clang-format on */
 
 /* Where behav_tune looks by itself: {..., BM_NEXT_SPACE}. */

@@ -17,7 +17,10 @@ similarity(float *scores, const BmModel *model, uint32_t item)
 	void *scratch = palloc_extended(bmc_blend_score_bytes(&model->blend, 1), MCXT_ALLOC_HUGE);
 
 	if (model->blend.n == 1 && part->algorithm->similar)
+	{
 		part->algorithm->similar(scores, part->bound, item, scratch);
+		bmc_blend_settle(scores, &model->blend, 0);
+	}
 	else
 		bmc_blend_score(scores, &model->blend, &h, 1, scratch, false);
 	scores[item] = -INFINITY;

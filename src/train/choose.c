@@ -168,10 +168,14 @@ choose_single(BmChoice *c, int best, size_t nitems)
 static BmBlend
 fit_blend(int *part, BmRun *run, const BmSplit *split, const BmChoice *c, const int *order)
 {
-	BmBlend all = {.n = Min(c->n, BLEND_PARTS), .nitems = split->data.nitems};
-	BmBlend used = {.n = 0, .nitems = split->data.nitems};
+	BmBlend all = {.n = Min(c->n, BLEND_PARTS),
+				   .nitems = split->data.nitems,
+				   .cold = run->cold,
+				   .ncold = run->ncold};
+	BmBlend used = all;
 	double value;
 
+	used.n = 0;
 	for (int i = 0; i < all.n; i++)
 	{
 		BmFitted *f = c->candidate[order[i]];

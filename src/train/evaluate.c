@@ -118,6 +118,7 @@ behav_compare(PG_FUNCTION_ARGS)
 						  CurrentMemoryContext);
 	bm_training_read(t);
 	t->baselines = true;
+	bm_training_features(t, names, n);
 	bm_training_choose(t, names, n);
 	compare_rows(fcinfo, t);
 	bm_progress_end();

@@ -61,7 +61,11 @@ bm_settings(const BmAlgorithm *algorithm, Jsonb *json, const BmFitSize *size)
 BmBlend
 bm_blend_of(const BmFitted *fitted, size_t nitems)
 {
-	BmBlend blend = {1, nitems, {{fitted->algorithm->core, fitted->bound, 1.0f}}};
+	BmBlend blend = {.n = 1,
+					 .nitems = nitems,
+					 .part = {{fitted->algorithm->core, fitted->bound, 1.0f}},
+					 .cold = fitted->run->cold,
+					 .ncold = fitted->run->ncold};
 
 	return blend;
 }

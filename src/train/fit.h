@@ -18,6 +18,8 @@ typedef struct BmRun
 	BmWatch *cancel; /* cancel only: for measuring, and for networks */
 	uint64 seed;
 	const BmTrainOptions *options;
+	const uint32_t *cold; /* (ncold) items without an event in the training part, ascending */
+	size_t ncold;
 } BmRun;
 
 struct BmFitted;

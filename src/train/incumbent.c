@@ -113,10 +113,12 @@ bm_measure_model(BmTraining *t, const BmModel *model, const BmBlend *answer, con
 	size_t nitems = t->split->all.nitems;
 	uint32_t *to_old = bmc_alloc(&t->mem, nitems, sizeof(uint32_t));
 	Translated bound = {answer, to_old, nitems, 0};
-	BmBlend blend = {.n = 1, .nitems = nitems, .part = {{&translated, &bound, 1.0f}}};
+	BmRecommender dressed = translated;
+	BmBlend blend = {.n = 1, .nitems = nitems, .part = {{&dressed, &bound, 1.0f}}};
 	BmCases of_model = *cases;
 	BmMetrics metrics;
 
+	dressed.knows_cold = bmc_blend_knows_cold(answer);
 	if (to_old == NULL)
 		bm_check(BM_ENOMEM, "measure a stored version", NULL);
 	for (size_t i = 0; i < nitems; i++)

@@ -26,6 +26,9 @@ const BmOptionSpec bm_train_option_spec[] = {
 	BM_COMMON_OPTIONS,
 	{"since", BM_OPT_TEXT, AT(since), NULL, 0, 0, NULL, "Only events from this time on are read."},
 	{"until", BM_OPT_TEXT, AT(until), NULL, 0, 0, NULL, "Only events before this time are read."},
+	{"content_columns", BM_OPT_JSON, AT(content_columns), NULL, 0, 0, NULL,
+	 "Columns of the table of items that algorithm \"content\" compares, with their weights; null "
+	 "means all that it can."},
 	{"segment", BM_OPT_TEXT, AT(segment), NULL, 0, 0, NULL,
 	 "Column of the events whose values are segments: what is popular in each answers users of "
 	 "whom "

@@ -31,7 +31,9 @@ typedef struct BmTrainOptions
 	int keep_versions;    /* undeployed versions that stay */
 	Jsonb *candidates;    /* ["seq_rules","ease"]: what the default choice tries */
 	char *since, *until;  /* only events in [since, until) */
-	char *segment;        /* column whose values are the segments of users without a history */
+	Jsonb *
+		content_columns; /* what algorithm content looks at; NULL: all that it can (item_features.h) */
+	char *segment;       /* column whose values are the segments of users without a history */
 } BmTrainOptions;
 
 #define BM_TRAIN_AT(field) offsetof(BmTrainOptions, field)

@@ -31,6 +31,8 @@ bm_fit_size(const BmSequences *data, int threads)
 	for (size_t u = 0; u < data->nusers; u++)
 		size.nevents += bmc_sequence_length(data, u);
 	size.nnz = size.nevents;
+	if (data->features)
+		size.nterms = data->features->terms.start[data->features->terms.rows];
 	return size;
 }
 
@@ -229,6 +231,23 @@ check_cases(const BmSplit *s, const BmLog *log)
 			 ? errhint("Use more days of events, or options => '{\"split\":\"leave_last_out\"}' "
 					   "for users with at least three events each.")
 			 : errhint("At least one user needs three events.")));
+}
+
+const uint32_t *
+bm_split_cold(const BmSplit *s, size_t *n)
+{
+	size_t nitems = s->all.nitems;
+	uint32_t *cold;
+
+	*n = 0;
+	for (size_t i = 0; i < nitems; i++)
+		*n += s->support[i] == 0;
+	cold = palloc_extended(sizeof(uint32_t) * Max(*n, 1), MCXT_ALLOC_HUGE);
+	*n = 0;
+	for (size_t i = 0; i < nitems; i++)
+		if (s->support[i] == 0)
+			cold[(*n)++] = (uint32_t) i;
+	return cold;
 }
 
 /* A split with nothing in it but room. */

@@ -30,6 +30,8 @@ extern BmSplit *bm_split(const BmLog *log, const BmTrainOptions *options, BmMem 
  */
 extern BmSplit *bm_split_from(const BmLog *log, const BmTrainOptions *options, int64 from,
 							  BmMem *mem, uint64 seed);
+/* Items without an event in the training part, ascending, in the current context. */
+extern const uint32_t *bm_split_cold(const BmSplit *split, size_t *n);
 /* Cases from the events in [from, to) of every user; pieces of the above for behav_evaluate. */
 extern void bm_cases_between(BmCases *cases, size_t *repeats, const BmLog *log,
 							 const BmSequences *all, int64 from, int64 to,

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "event/item_features.h"
 #include "model/encoder.h"
 #include "train/rows.h"
 #include "train/train.h"
@@ -173,6 +174,9 @@ bm_training_read(BmTraining *t)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	int64 model_id;
+	char *part[BM_MAX_BLEND];
+	const char **names;
+	int n;
 
 	bm_progress_start(t->model);
 	bm_model_check_task(t->model, t->rows ? "predict" : "recommend");
@@ -201,6 +205,21 @@ bm_training_read(BmTraining *t)
 	t->log =
 		bm_log_read(t->source, time_option(t->options.since, PG_INT64_MIN),
 					time_option(t->options.until, PG_INT64_MAX), &t->mem, t->context, &t->cancel);
+	if (t->update)
+		n = bm_version_parts(t->update->old, part);
+	names = t->update ? (const char **) part : bm_training_candidates(t, &n);
+	bm_training_features(t, names, n);
+	MemoryContextSwitchTo(old);
+}
+
+void
+bm_training_features(BmTraining *t, const char *const *names, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	for (int i = 0; i < n && t->log->features == NULL; i++)
+		if (strcmp(names[i], "content") == 0)
+			t->log->features = bm_item_features(t->log, t->options.content_columns, &t->cancel);
 	MemoryContextSwitchTo(old);
 }
 
@@ -413,8 +432,9 @@ bm_training_split(BmTraining *t)
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 
 	t->split = bm_split(t->log, &t->options, &t->mem, (uint64) t->seed);
-	MemoryContextSwitchTo(old);
 	bm_training_open(t);
+	t->run.cold = bm_split_cold(t->split, &t->run.ncold);
+	MemoryContextSwitchTo(old);
 }
 
 void

@@ -86,6 +86,11 @@ extern void bm_training_save(BmTraining *t);    /* needs a snapshot; writes, dep
 extern void bm_training_end(BmTraining *t);
 /* All of it in the calling transaction, under the model's lock. */
 extern void bm_training_run(BmTraining *t);
+/*
+ * With algorithm content among the names: read what items are, and items without events, into the log. Part
+ * of the reading where the request names the candidates; behav_compare's are its own. Needs a snapshot.
+ */
+extern void bm_training_features(BmTraining *t, const char *const *names, int n);
 /* Pieces of compute, for behav_compare and behav_evaluate: split and threads; then the choice. */
 extern void
 bm_training_open(BmTraining *t); /* threads and what every fit shares, without a split */

@@ -195,7 +195,8 @@ fit_parts(BmTraining *t)
 	int n = bm_version_parts(old, name);
 
 	c->blended = bm_is_blend(bm_algorithm(old->algorithm));
-	c->blend = (BmBlend){.n = n, .nitems = t->split->all.nitems};
+	c->blend = (BmBlend){
+		.n = n, .nitems = t->split->all.nitems, .cold = t->run.cold, .ncold = t->run.ncold};
 	for (int i = 0; i < n; i++)
 	{
 		BmFitted *f =
@@ -253,6 +254,7 @@ bm_update_choose(BmTraining *t)
 	map_items(t);
 	bm_training_open(t);
 	t->split = bm_split_from(t->log, &t->options, from, &t->mem, t->run.seed);
+	t->run.cold = bm_split_cold(t->split, &t->run.ncold);
 	if (t->split->nevents == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("source \"%s\" has none of the events that version %d learned from",

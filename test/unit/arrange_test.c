@@ -121,7 +121,7 @@ test_arrange(void)
 {
 	static uint32_t kind[2][ITEMS];
 	static float embedding[ITEMS * 4], popularity[ITEMS];
-	BmBlend b = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}};
+	BmBlend b = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}, NULL, 0};
 	BmRng rng = bmc_rng(7, 1);
 	UnitHeap heap;
 
@@ -188,8 +188,8 @@ static void
 test_related(void)
 {
 	static uint32_t kind[ITEMS];
-	BmBlend related = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}};
-	BmBlend flat = {1, ITEMS, {{&bmc_popular, popular.bound, 1}}};
+	BmBlend related = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}, NULL, 0};
+	BmBlend flat = {1, ITEMS, {{&bmc_popular, popular.bound, 1}}, NULL, 0};
 	uint32_t place[4], item[ITEMS];
 	float score[ITEMS];
 	void *scratch = block(1 << 20);
@@ -217,7 +217,8 @@ test_related(void)
 static void
 test_boost(void)
 {
-	BmBlend b = {2, ITEMS, {{&bmc_item_knn, knn.bound, 0.5f}, {&bmc_popular, popular.bound, 0.5f}}};
+	BmBlend b = {
+		2, ITEMS, {{&bmc_item_knn, knn.bound, 0.5f}, {&bmc_popular, popular.bound, 0.5f}}, NULL, 0};
 	BmBoost boost[] = {{3, 2.0f}, {8, 0.0f}, {20, 0.5f}};
 	BmServe s = {.model = &b, .k = ITEMS, .min_score = -INFINITY};
 	BmHistory h = history(&L.s, 6);
@@ -245,8 +246,8 @@ test_boost(void)
 static void
 test_cart(void)
 {
-	BmBlend inner = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}};
-	BmBlend cart = {1, ITEMS, {{&bmc_cart, &inner, 1}}};
+	BmBlend inner = {1, ITEMS, {{&bmc_item_knn, knn.bound, 1}}, NULL, 0};
+	BmBlend cart = {1, ITEMS, {{&bmc_cart, &inner, 1}}, NULL, 0};
 	uint32_t items[3] = {2, 9, 14}, turned[3] = {14, 2, 9}, all[ITEMS];
 	BmHistory h = {.n = 3, .item = items}, back = {.n = 3, .item = turned};
 	float scores[ITEMS], other[ITEMS], row[ITEMS], want[ITEMS] = {0}, share[ITEMS * 3];

@@ -145,6 +145,7 @@ planted(void)
 						 NULL,
 						 NULL,
 						 NULL,
+						 NULL,
 						 NULL};
 }
 
@@ -208,8 +209,8 @@ test_gradient(void)
 	static const size_t start[] = {0, 2, 4};
 	static const uint8_t event[] = {0, 1, 0, 1};
 	static const float weight[256] = {1, 3};
-	BmSequences s = {2, 3, start, item, time, NULL, NULL, NULL, NULL};
-	BmSequences heavy = {2, 3, start, item, time, event, weight, NULL, NULL};
+	BmSequences s = {2, 3, start, item, time, NULL, NULL, NULL, NULL, NULL};
+	BmSequences heavy = {2, 3, start, item, time, event, weight, NULL, NULL, NULL};
 	BmBprOptions o = options(1, BM_BPR_UNIFORM);
 	float plain[3], weighed[3];
 	Fitted f;
@@ -240,7 +241,7 @@ test_runs(void)
 	static uint32_t many[20 * 300];
 	static int64_t time[20 * 300];
 	static size_t start[301];
-	BmSequences s = {300, 50, start, many, time, NULL, NULL, NULL, NULL};
+	BmSequences s = {300, 50, start, many, time, NULL, NULL, NULL, NULL, NULL};
 	Fitted a, b;
 	void *memory = malloc(bmc_pool_size(2));
 	BmPool *pool = bmc_pool_open(memory, 2);
@@ -285,7 +286,7 @@ test_bad_input(void)
 		static const uint32_t item[] = {0, 1};
 		static const int64_t time[] = {0, 0};
 		static const size_t start[] = {0, 2};
-		BmSequences all = {1, 2, start, item, time, NULL, NULL, NULL, NULL};
+		BmSequences all = {1, 2, start, item, time, NULL, NULL, NULL, NULL, NULL};
 
 		CHECK_INT(fit_model(&f, &bmc_bpr, &o, &all, NULL, NULL, 0), BM_OK);
 		free_model(&f);

@@ -337,7 +337,7 @@ test_trending(void)
 	static uint32_t item[N];
 	static int64_t time[N];
 	size_t start[2] = {0, N};
-	BmSequences s = {1, 3, start, item, time, NULL, NULL, NULL, NULL};
+	BmSequences s = {1, 3, start, item, time, NULL, NULL, NULL, NULL, NULL};
 	const double days[3] = {1.0 / 24, 1, 7};
 	BmHistory nobody = {0};
 	float scores[3];
@@ -416,8 +416,8 @@ test_weight_three(void)
 	static const int64_t time[16] = {0};
 	static const float weight[256] = {1, 3};
 	static const size_t at[] = {0, 3, 5, 6}, at3[] = {0, 3, 5, 7, 9, 10};
-	BmSequences heavy = {3, 3, at, once, time, behaviour, weight, NULL, NULL};
-	BmSequences often = {5, 3, at3, thrice, time, NULL, NULL, NULL, NULL};
+	BmSequences heavy = {3, 3, at, once, time, behaviour, weight, NULL, NULL, NULL};
+	BmSequences often = {5, 3, at3, thrice, time, NULL, NULL, NULL, NULL, NULL};
 	BmSeqRulesOptions rules = {0, 0, 1, 1, 0, 50, 0, false};
 	BmPopularOptions popular = {0, {0}};
 	Fitted a, b;

@@ -209,7 +209,7 @@ test_planted(void)
 	static int64_t time[400];
 	size_t start[11] = {0}, n = 0;
 	BmNextBasketOptions o = {5, 7, 0.9, 0.7, 0.7, 0, BM_BASKET_COSINE};
-	BmSequences s = {10, 4, start, item, time, NULL, NULL, NULL, NULL};
+	BmSequences s = {10, 4, start, item, time, NULL, NULL, NULL, NULL, NULL};
 	float scores[4];
 	BmHistory h;
 	void *scratch;

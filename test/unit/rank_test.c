@@ -30,7 +30,9 @@ blend_of(int n, float a, float b, float c)
 					 ITEMS,
 					 {{&bmc_seq_rules, rules.bound, a},
 					  {&bmc_item_knn, knn.bound, b},
-					  {&bmc_popular, popular.bound, c}}};
+					  {&bmc_popular, popular.bound, c}},
+					 NULL,
+					 0};
 }
 
 /* Every event of every user is a case. */

@@ -48,8 +48,8 @@ make_log(Log *l, uint64_t seed)
 		l->use[u] = (uint32_t) (m > 2 ? m - 2 : m);
 	}
 	l->weight[0] = 1.0f, l->weight[1] = 2.5f, l->weight[2] = 0.0f;
-	l->s =
-		(BmSequences){USERS, ITEMS, l->start, l->item, l->time, l->event, l->weight, l->use, NULL};
+	l->s = (BmSequences){USERS,    ITEMS,     l->start, l->item, l->time,
+						 l->event, l->weight, l->use,   NULL,    NULL};
 }
 
 typedef struct Fitted

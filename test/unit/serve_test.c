@@ -192,7 +192,7 @@ test_random(size_t N, size_t D, int untaught, int kept)
 		}
 	}
 	c.mem = unit_heap(&c.heap);
-	c.blend = (BmBlend){1, N, {{&sum, &bound, 1.0f}}};
+	c.blend = (BmBlend){.n = 1, .nitems = N, .part = {{&sum, &bound, 1.0f}}};
 	c.popularity = E;
 	c.serve = (BmServe){.model = &c.blend, .popularity = E, .purchase = purchase};
 	make_panel(&c, bound.m);
@@ -221,7 +221,7 @@ test_als(void)
 	for (size_t u = 0; u < USERS; u++)
 		c.h[u] = history(&l.s, u);
 	c.mem = unit_heap(&c.heap);
-	c.blend = (BmBlend){1, ITEMS, {{&bmc_als, f.bound, 1.0f}}};
+	c.blend = (BmBlend){.n = 1, .nitems = ITEMS, .part = {{&bmc_als, f.bound, 1.0f}}};
 	c.serve = (BmServe){.model = &c.blend, .popularity = popularity, .purchase = purchase};
 	make_panel(&c, bmc_als_matrix(f.bound));
 	check_filters(&c, &allowed);

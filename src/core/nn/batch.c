@@ -190,7 +190,7 @@ bmc_batches_begin(BmBatches *b, const BmSequences *data, size_t L, size_t batch,
 				  double alpha, BmMem *mem, const BmStop *stop)
 {
 	size_t events, windows, T;
-	bool weighted = data->event && data->event_weight;
+	bool weighted = data->weight || (data->event && data->event_weight);
 	BmStatus status;
 
 	memset(b, 0, sizeof(*b));

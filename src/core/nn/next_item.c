@@ -15,6 +15,7 @@
 
 #include "core/nn/next_item_state.h"
 #include "core/nn/softmax.h"
+#include "core/num/decay.h"
 #include "core/num/rng.h"
 #include "core/num/vec.h"
 
@@ -130,6 +131,8 @@ bmc_next_fit_bytes(const BmHistoryEncoder *e, const BmFitSize *size, const void 
 	rows = bmc_batches_rows(tokens, batch, K, s.N);
 	area = bmc_add(e->pass_size(&s, chunk), bmc_take_size(loss_scratch(&s, chunk, K), f));
 	total = bmc_batches_bytes(size, L, batch, K, o->alpha);
+	if (o->half_life_days > 0.0)
+		total = bmc_add(total, bmc_mul(size->nevents, 2 * sizeof(float))); /* weights, kept ones */
 	total = bmc_add(total, sizeof(BmNextFit));
 	total = bmc_add(total, bmc_mul(4, bmc_take_size(bmc_mul(s.N, s.D), f)));
 	total = bmc_add(total, bmc_mul(4 + shards, bmc_take_size(P, f)));
@@ -280,13 +283,15 @@ bmc_next_fit_end(BmFit *fit)
 static BmStatus
 begin(BmNextFit *z, BmFit *fit)
 {
-	const BmSequences *data = fit->data;
-	BmStatus status;
+	BmSequences data;
+	BmStatus status = bmc_decay_begin(&data, fit->data, z->o.half_life_days, fit->mem, fit->stop);
 
 	z->P = bmc_weights_count(z->encoder, &z->shape);
-	status =
-		bmc_batches_begin(&z->data, data, z->shape.L, (size_t) z->o.batch,
-						  resolve_negatives(&z->o, data->nitems), z->o.alpha, fit->mem, fit->stop);
+	if (status == BM_OK)
+		status = bmc_batches_begin(&z->data, &data, z->shape.L, (size_t) z->o.batch,
+								   resolve_negatives(&z->o, data.nitems), z->o.alpha, fit->mem,
+								   fit->stop);
+	bmc_decay_end(&data, fit->data, fit->mem);
 	if (status != BM_OK)
 		return status;
 	z->chunk = chunk_tokens(z->encoder, &z->shape, z->data.K);

@@ -38,6 +38,7 @@ typedef struct BmNextOptions
 	int kernel;   /* NextItNet: taps of a convolution; Caser: newest events that its filters see */
 	int filters;  /* Caser: horizontal filters of each height */
 	int vertical; /* Caser: vertical filters */
+	double half_life_days; /* the loss of an older target counts less; 0: as much */
 } BmNextOptions;
 
 extern const BmRecommender bmc_sasrec;

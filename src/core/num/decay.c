@@ -31,12 +31,14 @@ bmc_decay_begin(BmSequences *out, const BmSequences *in, double half_life_days, 
 				const BmStop *stop)
 {
 	size_t n = in->start[in->nusers];
-	double last = (double) newest_time(in), scale = 1.0 / (half_life_days * DAY_US);
+	double last, scale;
 	float *weight;
 
 	*out = *in;
 	if (!(half_life_days > 0.0))
-		return BM_OK;
+		return BM_OK; /* then nobody needs times */
+	last = (double) newest_time(in);
+	scale = 1.0 / (half_life_days * DAY_US);
 	weight = bmc_alloc(mem, n, sizeof(float));
 	if (weight == NULL)
 		return BM_ENOMEM;

@@ -25,6 +25,7 @@ typedef struct BmFitSize
 	size_t nsamples, nrows, width, steps, classes;
 	size_t ncodes, ntable; /* codes of a row, and what they can be, added up: an embedding's rows */
 	int threads;
+	size_t nterms; /* entries of the items' features */
 } BmFitSize;
 
 /*

@@ -11,7 +11,16 @@
 #define BM_RECOMMENDER_H
 
 #include "core/num/fit.h"
+#include "core/num/sparse.h"
 #include "core/num/tensor.h"
+
+/* What is known of items besides their events. */
+typedef struct BmItemFeatures
+{
+	BmSparse terms; /* (items, terms) what each item is; value > 0: weight of a term's column */
+	size_t width;   /* D, of vector; 0: none */
+	const float *vector; /* (items, D); 0 throughout: this item has none */
+} BmItemFeatures;
 
 /* All users' events in (user, time) order. Codes are dense; items are numbered most frequent first. */
 struct BmSequences
@@ -27,6 +36,7 @@ struct BmSequences
 	const uint32_t *use; /* (nusers) */
 	/* (start[nusers]) weight of every event, in the place of its behaviour's; NULL: that (decay.h). */
 	const float *weight;
+	const BmItemFeatures *features; /* NULL: nothing is known */
 };
 
 /* Number of u's events that a fit may look at. */
@@ -124,6 +134,11 @@ typedef struct BmRecommender
 	void (*similar)(float *scores, const void *bound, uint32_t item, void *scratch);
 	/* Name of the (nitems, D) tensor that embeds items, or NULL. */
 	const char *item_embedding;
+	/*
+	 * What it says of items that had no event in the fit means something. Of the others' scores of such
+	 * items nothing is believed: see blend.h.
+	 */
+	bool knows_cold;
 } BmRecommender;
 
 #endif

@@ -70,6 +70,67 @@ add_standardised(float *y, const float *x, size_t n, float weight)
 		y[i] += weight * (float) (((double) x[i] - mean) / sd);
 }
 
+bool
+bmc_blend_knows_cold(const BmBlend *blend)
+{
+	for (int p = 0; p < blend->n; p++)
+		if (blend->part[p].algorithm->knows_cold && blend->part[p].weight > 0.0f)
+			return true;
+	return false;
+}
+
+/* Least score and mean of the items that are not cold. */
+static void
+warm_scores(float *least, double *mean, const float *scores, const BmBlend *blend)
+{
+	double sum = 0.0;
+	size_t c = 0, warm = blend->nitems - blend->ncold;
+
+	*least = INFINITY;
+	for (size_t i = 0; i < blend->nitems; i++)
+	{
+		if (c < blend->ncold && blend->cold[c] == i)
+		{
+			c++;
+			continue;
+		}
+		if (scores[i] == -INFINITY) /* of similarity: the item itself */
+			continue;
+		*least = scores[i] < *least ? scores[i] : *least;
+		sum += (double) scores[i];
+	}
+	*mean = warm > 0 ? sum / (double) warm : 0.0;
+}
+
+void
+bmc_blend_settle(float *scores, const BmBlend *blend, int p)
+{
+	float least;
+	double mean;
+
+	if (blend->ncold == 0 || blend->ncold == blend->nitems || blend->part[p].algorithm->knows_cold)
+		return;
+	warm_scores(&least, &mean, scores, blend);
+	least = bmc_blend_knows_cold(blend) ? (float) mean : nextafterf(least, -INFINITY);
+	for (size_t c = 0; c < blend->ncold; c++)
+		scores[blend->cold[c]] = least;
+}
+
+/* Of the cold items only the knowing parts have spoken: their mean in the place of the others. */
+static void
+raise_cold(float *scores, const BmBlend *blend)
+{
+	float all = 0.0f, knowing = 0.0f;
+
+	for (int p = 0; p < blend->n; p++)
+	{
+		all += blend->part[p].weight;
+		knowing += blend->part[p].algorithm->knows_cold ? blend->part[p].weight : 0.0f;
+	}
+	for (size_t c = 0; c < blend->ncold && knowing > 0.0f; c++)
+		scores[blend->cold[c]] *= all / knowing;
+}
+
 void
 bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t B, void *scratch,
 				bool fast_blas)
@@ -82,6 +143,8 @@ bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t 
 	if (blend->n == 1)
 	{
 		blend->part[0].algorithm->score(scores, blend->part[0].bound, h, B, inner, fast_blas);
+		for (size_t b = 0; b < B; b++)
+			bmc_blend_settle(scores + b * n, blend, 0);
 		return;
 	}
 	row = bmc_take(&arena, B * n, sizeof(float));
@@ -94,8 +157,13 @@ bmc_blend_score(float *scores, const BmBlend *blend, const BmHistory *h, size_t 
 			continue;
 		part->algorithm->score(row, part->bound, h, B, inner, fast_blas);
 		for (size_t b = 0; b < B; b++)
+		{
+			bmc_blend_settle(row + b * n, blend, p);
 			add_standardised(scores + b * n, row + b * n, n, part->weight);
+		}
 	}
+	for (size_t b = 0; b < B; b++)
+		raise_cold(scores + b * n, blend);
 }
 
 /* one part's scores, its z-scores of the items, its shares */
@@ -153,6 +221,7 @@ bmc_blend_explain(float *share, const BmBlend *blend, const BmHistory *h, const 
 		if (part->weight == 0.0f)
 			continue;
 		part->algorithm->score(row, part->bound, h, 1, inner, false);
+		bmc_blend_settle(row, blend, p);
 		item_scores(z, row, blend->nitems, items, n);
 		part->algorithm->explain(part_share, part->bound, h, items, n, inner);
 		for (size_t i = 0; i < n; i++)

@@ -21,7 +21,23 @@ typedef struct BmBlend
 	int n;
 	size_t nitems;
 	BmBlendPart part[BM_MAX_BLEND];
+	/*
+	 * Items without an event in the fits. What a part that does not know them (knows_cold) gives them is not
+	 * believed: by itself such a part gives them less than any other item; in a blend with a part of some
+	 * weight that knows them, it agrees with that one. So their score is the weighted mean of the knowing
+	 * parts' z-scores, and they stand beside the others on the one scale that all have.
+	 */
+	const uint32_t *cold; /* (ncold) ascending */
+	size_t ncold;
 } BmBlend;
+
+/* Does any part of some weight know items without events? */
+extern bool bmc_blend_knows_cold(const BmBlend *blend);
+/*
+ * Replace what part p gave to the cold items in its scores (nitems): by less than any other's score, or,
+ * where another part knows them, by the mean of the others' scores, a z-score of 0.
+ */
+extern void bmc_blend_settle(float *scores, const BmBlend *blend, int p);
 
 /* To mean 0 and standard deviation 1; a row without spread to 0. */
 extern void bmc_standardise(float *x, size_t n);

@@ -62,20 +62,38 @@ fit_worker_bytes(const BmBlend *blend)
 	return bmc_add(rows, bmc_take_size(bmc_add(inner, 64), 1));
 }
 
-/* x = (x - x[target]) / sd; 0 throughout for a row without spread. */
-BM_CLONES static void
-standardise_from(float *x, size_t n, uint32_t target)
+/* The first part that knows items without events, or -1. */
+static int
+knowing_part(const BmBlend *blend)
 {
-	double sum = 0.0, squares = 0.0, mean, sd, t = (double) x[target];
+	for (int p = 0; p < blend->n; p++)
+		if (blend->part[p].algorithm->knows_cold)
+			return p;
+	return -1;
+}
 
-	for (size_t i = 0; i < n; i++)
-		sum += (double) x[i];
-	mean = sum / (double) n;
-	for (size_t i = 0; i < n; i++)
-		squares += ((double) x[i] - mean) * ((double) x[i] - mean);
-	sd = sqrt(squares / (double) n);
-	for (size_t i = 0; i < n; i++)
-		x[i] = sd > 0.0 ? (float) (((double) x[i] - t) / sd) : 0.0f;
+/*
+ * rows (parts, items) become z-scores less the target's. Of cold items the parts that do not know them say what
+ * the knowing one does, which is what bmc_blend_score comes to.
+ */
+static void
+standardise_rows(float *rows, const BmBlend *blend, uint32_t target)
+{
+	size_t n = blend->nitems;
+	int knowing = knowing_part(blend);
+
+	for (int p = 0; p < blend->n; p++)
+		bmc_standardise(rows + (size_t) p * n, n);
+	for (int p = 0; p < blend->n && knowing >= 0; p++)
+		for (size_t c = 0; c < blend->ncold && !blend->part[p].algorithm->knows_cold; c++)
+			rows[(size_t) p * n + blend->cold[c]] = rows[(size_t) knowing * n + blend->cold[c]];
+	for (int p = 0; p < blend->n; p++)
+	{
+		float *x = rows + (size_t) p * n, t = x[target];
+
+		for (size_t i = 0; i < n; i++)
+			x[i] -= t;
+	}
 }
 
 /* total = sum of w[p] * row p; counts the sums above 0 and those equal to 0. */
@@ -101,9 +119,9 @@ count_beaten(const float *rows, const float *w, int nparts, size_t n, float *tot
 
 /* A target that no part can find: cold, or taken out by exclude. */
 static bool
-unreachable(const BmCases *cases, const BmHistory *h, uint32_t target)
+unreachable(const BmBlend *blend, const BmCases *cases, const BmHistory *h, uint32_t target)
 {
-	if (cases->support && cases->support[target] == 0)
+	if (cases->support && cases->support[target] == 0 && !bmc_blend_knows_cold(blend))
 		return true;
 	for (size_t i = 0; i < h->n; i++)
 		if (h->item[i] == target && bmc_excluded(cases->exclude, cases->purchase, h, i))
@@ -132,22 +150,27 @@ fit_case(FitJob *job, size_t c, double *sum, char *scratch)
 	BmHistory h = {job->cases->pos[c], d->item + first, d->time + first,
 				   d->event ? d->event + first : NULL, d->event_weight};
 	uint32_t target = d->item[first + h.n];
+	int knowing = knowing_part(blend);
+	bool cold = job->cases->support && job->cases->support[target] == 0;
 
-	if (unreachable(job->cases, &h, target))
+	if (unreachable(blend, job->cases, &h, target))
 		return;
 	for (int p = 0; p < blend->n; p++)
 	{
 		float *row = rows + (size_t) p * n;
 
 		blend->part[p].algorithm->score(row, blend->part[p].bound, &h, 1, inner, true);
-		standardise_from(row, n, target);
+		bmc_blend_settle(row, blend, p);
 	}
+	standardise_rows(rows, blend, target);
 	take_out_rows(rows, blend->n, n, job->cases, &h);
 	for (int point = 0; point < job->points; point++)
 	{
 		size_t above, equal;
 		double rank;
 
+		if (cold && !(job->weight[point][knowing] > 0.0f))
+			continue;
 		count_beaten(rows, job->weight[point], blend->n, n, rows + (size_t) blend->n * n, &above,
 					 &equal);
 		rank = 1.0 + (double) above + (double) (equal - 1) / 2.0;
@@ -205,6 +228,8 @@ bmc_blend_fit(BmBlend *blend, double *ndcg, const BmCases *cases, size_t max_cas
 		bmc_free(mem, job);
 		return BM_EINVAL;
 	}
+	for (int p = 0; p < blend->n; p++)
+		blend->part[p].weight = 1.0f; /* each may speak of the items that it knows */
 	job->blend = blend;
 	job->cases = cases;
 	job->k = k;

@@ -171,7 +171,8 @@ add_case(BmMetrics *m, const EvaluateJob *job, size_t c, const BmHistory *h, flo
 	if (cases->support && cases->support[target] == 0)
 	{
 		m->cold_items++;
-		return 0.0;
+		if (!bmc_blend_knows_cold(job->model))
+			return 0.0;
 	}
 	if (repeat)
 		return 0.0;

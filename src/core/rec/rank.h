@@ -33,7 +33,8 @@ typedef struct BmCases
 	BmExclude exclude;
 	const bool *purchase; /* (256) for BM_EXCLUDE_PURCHASED */
 	const uint32_t
-		*support;   /* (nitems) training events per item; a target with 0 is cold: a miss */
+		*support; /* (nitems) training events per item; a target with 0 is cold: a miss, unless the
+				   * model knows such items */
 	size_t sampled; /* 0: rank all items; else that many uniform unseen negatives */
 	uint64_t seed;  /* for sampled */
 } BmCases;

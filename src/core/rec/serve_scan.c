@@ -35,7 +35,9 @@ words(const BmServe *serve)
 bool
 bmc_scan_applies(const BmServe *serve)
 {
-	return serve->model->n == 1 && serve->model->part[0].algorithm->state && serve->nboosts == 0;
+	/* a model that was told of items without events puts them last itself */
+	return serve->model->n == 1 && serve->model->part[0].algorithm->state && serve->nboosts == 0 &&
+		   serve->model->ncold == 0;
 }
 
 /* ---- what may come out ---- */
