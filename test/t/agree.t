@@ -7,6 +7,8 @@ PGOPTIONS="$PGOPTIONS -c jit=off"
 
 server_start
 shop_create
+psql -Xq -c "CREATE TABLE goods AS SELECT DISTINCT item_id, 'kind ' || item_id % 7 AS kind, 'maker ' || item_id % 11 AS maker FROM events" \
+	-c "SELECT FROM behav_source('shop', 'events', 'user_id', 'item_id', 'ts', 'event', items => 'goods')" >/dev/null
 psql -Xq -v ON_ERROR_STOP=1 <<'SQL'
 CREATE TABLE asked AS SELECT generate_series(3, 300, 31) AS who;
 
