@@ -472,10 +472,12 @@ static size_t
 own_bytes(size_t n, size_t d, const BmKmeansOptions *o)
 {
 	size_t k = o->k, start = large(n) ? 0 : 3 * sizeof(float);
+	size_t rows = bmc_mul(n, 2 * sizeof(uint32_t) + sizeof(float) + start);
+	size_t sums =
+		bmc_mul(bmc_mul(k, bmc_add(d, 1)), shards_of(n) * sizeof(double) + 2 * sizeof(float));
+	size_t panel = bmc_mul(bmc_nearest_panel_size(k, d), sizeof(float));
 
-	return bmc_mul(n, 2 * sizeof(uint32_t) + sizeof(float) + start) +
-		   bmc_mul(bmc_mul(k, d + 1), shards_of(n) * sizeof(double) + 2 * sizeof(float)) +
-		   bmc_mul(k, 64) + bmc_nearest_panel_size(k, d) * sizeof(float) + 8192;
+	return bmc_add(bmc_add(rows, sums), bmc_add(panel, bmc_mul(k, 64) + 8192));
 }
 
 size_t
