@@ -51,12 +51,6 @@ AS 'MODULE_PATHNAME', 'behav_uplift_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.behav_uplift_accum(@extschema@.behav_uplift_state, float8, boolean, float8) IS
 'Adds a person to a state. Example: SELECT behav_uplift_accum(NULL, 1, true, 0.3)';
 
-CREATE FUNCTION @extschema@.behav_uplift_accum(@extschema@.behav_uplift_state, outcome float8, treated boolean, score float8, share float8)
-RETURNS @extschema@.behav_uplift_state
-AS 'MODULE_PATHNAME', 'behav_uplift_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.behav_uplift_accum(@extschema@.behav_uplift_state, float8, boolean, float8, float8) IS
-'The same where the answer takes one more argument. Example: SELECT behav_uplift_accum(NULL, 1, true, 0.3, 0.1)';
-
 CREATE AGGREGATE @extschema@.behav_uplift_agg(outcome float8, treated boolean, score float8) (
 	SFUNC = @extschema@.behav_uplift_accum, STYPE = @extschema@.behav_uplift_state,
 	FINALFUNC = @extschema@.behav_uplift_state_final, FINALFUNC_MODIFY = READ_ONLY,

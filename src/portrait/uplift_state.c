@@ -86,7 +86,7 @@ finite_argument(FunctionCallInfo fcinfo, int i, const char *name)
 	return v;
 }
 
-/* behav_uplift_accum(state, outcome, treated, score [, share]): rows with a NULL are counted. */
+/* behav_uplift_accum(state, outcome, treated, score): rows with a NULL are counted. */
 BM_FUNCTION(behav_uplift_accum);
 Datum
 behav_uplift_accum(PG_FUNCTION_ARGS)
@@ -198,13 +198,6 @@ behav_uplift_at(PG_FUNCTION_ARGS)
 
 /* ---- rows ---- */
 
-static void
-set_number(Datum *value, bool *null, double v)
-{
-	*null = !isfinite(v);
-	*value = *null ? (Datum) 0 : Float8GetDatum(v);
-}
-
 /* behav_uplift_table(state, bins): bin, people, treated, control, mean of each arm, effect, score. */
 BM_FUNCTION(behav_uplift_table);
 Datum
@@ -224,10 +217,10 @@ behav_uplift_table(PG_FUNCTION_ARGS)
 			Int64GetDatum((int64) p->n_treated), Int64GetDatum((int64) p->n_control)};
 		bool nulls[8] = {false};
 
-		set_number(&values[4], &nulls[4], p->y_treated / p->n_treated);
-		set_number(&values[5], &nulls[5], p->y_control / p->n_control);
-		set_number(&values[6], &nulls[6], bmc_uplift_effect(p));
-		set_number(&values[7], &nulls[7], p->score);
+		bm_set_float8(values, nulls, 4, p->y_treated / p->n_treated);
+		bm_set_float8(values, nulls, 5, p->y_control / p->n_control);
+		bm_set_float8(values, nulls, 6, bmc_uplift_effect(p));
+		bm_set_float8(values, nulls, 7, p->score);
 		bm_srf_row(fcinfo, values, nulls);
 	}
 	return (Datum) 0;
@@ -272,9 +265,9 @@ emit_measure(FunctionCallInfo fcinfo, const char *name, double value, double low
 	Datum values[4] = {bm_text_datum(name)};
 	bool nulls[4] = {false};
 
-	set_number(&values[1], &nulls[1], value);
-	set_number(&values[2], &nulls[2], low);
-	set_number(&values[3], &nulls[3], high);
+	bm_set_float8(values, nulls, 1, value);
+	bm_set_float8(values, nulls, 2, low);
+	bm_set_float8(values, nulls, 3, high);
 	bm_srf_row(fcinfo, values, nulls);
 }
 
