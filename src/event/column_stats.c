@@ -221,13 +221,6 @@ quantile(const BmFlat *s, double p)
 							   number_at(s, HIGHEST));
 }
 
-static void
-put_float(Datum *value, bool *null, double v)
-{
-	*null = !isfinite(v);
-	*value = Float8GetDatum(v);
-}
-
 /* behav_column_stats(state) */
 BM_FUNCTION(behav_column_stats);
 Datum
@@ -242,13 +235,13 @@ behav_column_stats(PG_FUNCTION_ARGS)
 	v[0] = Int64GetDatum(m->n);
 	v[1] = Int64GetDatum(s->ignored);
 	v[2] = Int64GetDatum((int64) config_of(s)[NONFINITE]);
-	put_float(&v[3], &null[3], bmc_moments_mean(m));
-	put_float(&v[4], &null[4], sqrt(bmc_moments_variance(m)));
-	put_float(&v[5], &null[5], number_at(s, LOWEST));
-	put_float(&v[6], &null[6], s->n > 0 ? quantile(s, 0.25) : NAN);
-	put_float(&v[7], &null[7], s->n > 0 ? quantile(s, 0.5) : NAN);
-	put_float(&v[8], &null[8], s->n > 0 ? quantile(s, 0.75) : NAN);
-	put_float(&v[9], &null[9], number_at(s, HIGHEST));
+	bm_set_float8(v, null, 3, bmc_moments_mean(m));
+	bm_set_float8(v, null, 4, sqrt(bmc_moments_variance(m)));
+	bm_set_float8(v, null, 5, number_at(s, LOWEST));
+	bm_set_float8(v, null, 6, s->n > 0 ? quantile(s, 0.25) : NAN);
+	bm_set_float8(v, null, 7, s->n > 0 ? quantile(s, 0.5) : NAN);
+	bm_set_float8(v, null, 8, s->n > 0 ? quantile(s, 0.75) : NAN);
+	bm_set_float8(v, null, 9, number_at(s, HIGHEST));
 	null[10] = level > 0;
 	v[10] = Int64GetDatum(s->n);
 	v[11] = Float8GetDatum(bmc_sketch_error(level));

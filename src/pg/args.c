@@ -11,6 +11,7 @@
 #include "common/int.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -158,6 +159,30 @@ Datum
 bm_text_datum(const char *s)
 {
 	return CStringGetTextDatum(s);
+}
+
+void
+bm_set_float8(Datum *values, bool *nulls, int i, double v)
+{
+	values[i] = Float8GetDatum(v);
+	nulls[i] = !isfinite(v);
+}
+
+int
+bm_word(const char *word, const char *const *words, int n, const char *argument)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(word, words[i]) == 0)
+			return i;
+		appendStringInfo(&list, "%s%s", i ? ", " : "", words[i]);
+	}
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("\"%s\" cannot be \"%s\"", argument, word),
+					errhint("It is one of %s.", list.data)));
 }
 
 /* The double that a reader of the float's shortest text has in mind: 0.1, not 0.10000000149011612. */

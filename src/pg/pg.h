@@ -44,6 +44,10 @@ extern char **bm_arg_text_array(FunctionCallInfo fcinfo, int i, const char *name
 extern char **bm_text_array_strings(Datum value, const char *name, int *n);
 /* An interval longer than zero as microseconds; a month has 30 days, as when intervals are compared. */
 extern int64 bm_interval_micros(const Interval *interval, const char *name);
+/* The word's place among words (n); 22023 lists them. */
+extern int bm_word(const char *word, const char *const *words, int n, const char *argument);
+/* Column i of a row; NULL for what is not finite. */
+extern void bm_set_float8(Datum *values, bool *nulls, int i, double v);
 extern Datum bm_text_datum(const char *s);
 extern Datum bm_float8_datum(float v);
 extern Datum bm_float4_array(const float *v, size_t n);

@@ -117,10 +117,3 @@ bm_customers_required(const BmCustomers *c, const BmSales *s, const TimestampTz 
 									 quote_literal_cstr(s->source->name))
 						   : errhint("Look at the table's columns and at \"until\".")));
 }
-
-void
-bm_set_float8(Datum *values, bool *nulls, int i, double v)
-{
-	values[i] = Float8GetDatum(v);
-	nulls[i] = !isfinite(v);
-}

@@ -38,7 +38,5 @@ extern void bm_customers_read(BmCustomers *out, const BmSales *s, const Timestam
 extern double bm_customer_repeat_mean(const BmCustomer *c);
 /* 22000 unless there is a customer. */
 extern void bm_customers_required(const BmCustomers *c, const BmSales *s, const TimestampTz *until);
-/* A float8 value, or NULL for NaN and infinities. */
-extern void bm_set_float8(Datum *values, bool *nulls, int i, double v);
 
 #endif

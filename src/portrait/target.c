@@ -342,13 +342,6 @@ peak(const double *own, const double *everybody, int n, double prior, bool neigh
 /* ---- answers ---- */
 
 static void
-set_number(Datum *values, bool *nulls, int i, double v)
-{
-	values[i] = Float8GetDatum(v);
-	nulls[i] = !isfinite(v);
-}
-
-static void
 emit_offers(FunctionCallInfo fcinfo, const Call *c)
 {
 	double cost = 0.0, gain = 0.0;
@@ -365,8 +358,8 @@ emit_offers(FunctionCallInfo fcinfo, const Call *c)
 		nulls[1] = c->offer == NULL;
 		values[1] = nulls[1] ? (Datum) 0 : bm_text_datum(key_of(&c->offers, o->offer));
 		values[2] = Float8GetDatum(o->gain);
-		set_number(values, nulls, 3, o->low);
-		set_number(values, nulls, 4, o->high);
+		bm_set_float8(values, nulls, 3, o->low);
+		bm_set_float8(values, nulls, 4, o->high);
 		values[5] = Float8GetDatum(o->cost);
 		values[6] = Int64GetDatum((int64) i + 1);
 		values[7] = Float8GetDatum(cost);
@@ -397,12 +390,12 @@ emit_plan(FunctionCallInfo fcinfo, const Call *c, const char *plan, double peopl
 	bool nulls[7] = {false};
 
 	values[0] = bm_text_datum(plan);
-	set_number(values, nulls, 1, people);
-	set_number(values, nulls, 2, cost);
+	bm_set_float8(values, nulls, 1, people);
+	bm_set_float8(values, nulls, 2, cost);
 	values[3] = Float8GetDatum(gain);
-	set_number(values, nulls, 4, low);
-	set_number(values, nulls, 5, high);
-	set_number(values, nulls, 6, c->target.bound > 0 ? gain / c->target.bound : NAN);
+	bm_set_float8(values, nulls, 4, low);
+	bm_set_float8(values, nulls, 5, high);
+	bm_set_float8(values, nulls, 6, c->target.bound > 0 ? gain / c->target.bound : NAN);
 	bm_srf_row(fcinfo, values, nulls);
 }
 

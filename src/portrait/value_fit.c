@@ -228,12 +228,6 @@ append_estimate(StringInfo s, const BmEstimate *e, const char *const *names, int
 }
 
 static Jsonb *
-jsonb_of(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
-
-static Jsonb *
 metrics_of(const Call *c)
 {
 	StringInfoData s;
@@ -251,7 +245,7 @@ metrics_of(const Call *c)
 						 c->correlation);
 	}
 	appendStringInfoChar(&s, '}');
-	return jsonb_of(s.data);
+	return bm_jsonb_parse(s.data);
 }
 
 /* value and std_error (n) as two tensors; what is not finite is stored as 0. */

@@ -230,15 +230,9 @@ bm_answer_items(BmModel *model, ArrayType *items)
 BmExclude
 bm_answer_exclude(const char *word)
 {
-	if (strcmp(word, "nothing") == 0)
-		return BM_EXCLUDE_NONE;
-	if (strcmp(word, "seen") == 0)
-		return BM_EXCLUDE_SEEN;
-	if (strcmp(word, "purchased") == 0)
-		return BM_EXCLUDE_PURCHASED;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"exclude\" cannot be \"%s\"", word),
-			 errhint("It is one of nothing, seen, purchased.")));
+	static const char *const words[] = {"nothing", "seen", "purchased"}; /* as in BmExclude */
+
+	return (BmExclude) bm_word(word, words, lengthof(words), "exclude");
 }
 
 uint64_t *

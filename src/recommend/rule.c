@@ -102,17 +102,6 @@ bad_rule(const char *message, const char *hint)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
 }
 
-static BmRuleKind
-rule_kind(const char *kind)
-{
-	for (int k = 0; k < lengthof(kinds); k++)
-		if (strcmp(kind, kinds[k]) == 0)
-			return (BmRuleKind) k;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"kind\" cannot be \"%s\"", kind),
-			 errhint("It is one of boost, pin, hide.")));
-}
-
 /* The keys of an array of any type as text[]; 22004 for a null among them. */
 static Datum
 key_texts(ArrayType *array)
@@ -188,7 +177,7 @@ behav_add_rule(PG_FUNCTION_ARGS)
 	char *model = bm_arg_text(fcinfo, 0, "model");
 	char *kind = bm_arg_text(fcinfo, 1, "kind");
 	char *filter = bm_arg_text_or_null(fcinfo, 3);
-	BmRuleKind which = rule_kind(kind);
+	BmRuleKind which = (BmRuleKind) bm_word(kind, kinds, lengthof(kinds), "kind");
 	BmParam p[9];
 	int64 id;
 

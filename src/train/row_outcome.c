@@ -21,9 +21,8 @@ text_of(Jsonb *json)
 	return JsonbToCString(NULL, &json->root, VARSIZE(json));
 }
 
-/* "name":value, null for what is no number */
-static void
-append_number(StringInfo s, const char *name, double v)
+void
+bm_append_number(StringInfo s, const char *name, double v)
 {
 	if (isfinite(v))
 		appendStringInfo(s, ",\"%s\":%.6g", name, v);
@@ -36,8 +35,8 @@ append_means(StringInfo s, const char *name, const BmClassMetrics *m)
 {
 	appendStringInfo(s, ",\"%s\":{\"precision\":%.6g,\"recall\":%.6g,\"f1\":%.6g", name,
 					 m->precision, m->recall, m->f1);
-	append_number(s, "auc", m->auc);
-	append_number(s, "pr_auc", m->pr_auc);
+	bm_append_number(s, "auc", m->auc);
+	bm_append_number(s, "pr_auc", m->pr_auc);
 	appendStringInfoChar(s, '}');
 }
 
@@ -47,7 +46,7 @@ bm_append_quality(StringInfo s, const BmRowQuality *q)
 	appendStringInfo(s, "{\"n\":%.0f", q->n);
 	for (int m = 1; m < BM_NMETRICS; m++)
 		if (!isnan(q->value[m]))
-			append_number(s, bm_row_metric_name[m], q->value[m]);
+			bm_append_number(s, bm_row_metric_name[m], q->value[m]);
 	if (q->accuracy.n > 0)
 	{
 		append_means(s, "macro", &q->accuracy.macro);
@@ -69,8 +68,8 @@ append_class_metrics(StringInfo s, const char *name, const BmClassMetrics *each,
 		escape_json(s, class_name[c]);
 		appendStringInfo(s, ",\"n\":%.0f,\"precision\":%.6g,\"recall\":%.6g,\"f1\":%.6g", each[c].n,
 						 each[c].precision, each[c].recall, each[c].f1);
-		append_number(s, "auc", each[c].auc);
-		append_number(s, "pr_auc", each[c].pr_auc);
+		bm_append_number(s, "auc", each[c].auc);
+		bm_append_number(s, "pr_auc", each[c].pr_auc);
 		appendStringInfoChar(s, '}');
 	}
 	appendStringInfoChar(s, ']');
@@ -135,9 +134,9 @@ append_bins(StringInfo s, const BmAnswers *a, size_t c, const char *name, int nb
 						 "\"mean\":%.6g,\"rate\":%.6g",
 						 b + 1, bin[b].n, bin[b].positives, bin[b].low, bin[b].high,
 						 bin[b].score / bin[b].n, bin[b].positives / bin[b].n);
-		append_number(s, "lift", bin[b].positives / bin[b].n / (all / (double) a->n));
-		append_number(s, "gain", hits / all);
-		append_number(s, "cumulative_lift", hits / n / (all / (double) a->n));
+		bm_append_number(s, "lift", bin[b].positives / bin[b].n / (all / (double) a->n));
+		bm_append_number(s, "gain", hits / all);
+		bm_append_number(s, "cumulative_lift", hits / n / (all / (double) a->n));
 		appendStringInfoChar(s, '}');
 	}
 	pfree(bin);
@@ -192,8 +191,8 @@ append_importance(StringInfo s, const BmRows *r)
 	{
 		appendStringInfo(s, "%s{\"feature\":", j ? "," : "");
 		escape_json(s, r->column[j].name);
-		append_number(s, "importance", r->importance[j]);
-		append_number(s, "sd", r->importance_sd[j]);
+		bm_append_number(s, "importance", r->importance[j]);
+		bm_append_number(s, "sd", r->importance_sd[j]);
 		appendStringInfoChar(s, '}');
 	}
 	appendStringInfoChar(s, ']');
@@ -209,7 +208,7 @@ append_folds(StringInfo s, const BmRows *r)
 		if (!isnan(r->cv_mean[m]))
 		{
 			appendStringInfo(s, ",\"%s\":{\"mean\":%.6g", bm_row_metric_name[m], r->cv_mean[m]);
-			append_number(s, "sd", r->cv_sd[m]);
+			bm_append_number(s, "sd", r->cv_sd[m]);
 			appendStringInfoChar(s, '}');
 		}
 	appendStringInfoChar(s, '}');

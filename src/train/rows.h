@@ -253,4 +253,7 @@ extern BmSamples bm_windows_pooled(const BmSamples *s, BmMem *mem);
 /* The samples of a part as an algorithm takes them. */
 extern const BmSamples *bm_part_for(const BmPart *part, const BmAlgorithm *a);
 
+/* ,"name":value; null for what is no number. */
+extern void bm_append_number(StringInfo s, const char *name, double v);
+
 #endif

@@ -26,17 +26,6 @@ static const char *const deploy_rules[] = {"if_better", "always", "never"};
 
 /* ---- begin ---- */
 
-static BmDeployRule
-deploy_rule(const char *word)
-{
-	for (int i = 0; i < lengthof(deploy_rules); i++)
-		if (strcmp(word, deploy_rules[i]) == 0)
-			return (BmDeployRule) i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"deploy\" cannot be \"%s\"", word),
-			 errhint("It is one of if_better, always, never.")));
-}
-
 /* Every key must belong to training or to an algorithm that this call may use. */
 static void
 check_options(const BmTraining *t)
@@ -121,7 +110,8 @@ bm_training_begin(const BmRequest *request, MemoryContext parent)
 	t->algorithm = request->algorithm ? pstrdup(request->algorithm) : NULL;
 	t->json = request->options ? (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(request->options))
 							   : bm_jsonb_parse("{}");
-	t->rule = deploy_rule(request->deploy);
+	t->rule =
+		(BmDeployRule) bm_word(request->deploy, deploy_rules, lengthof(deploy_rules), "deploy");
 	t->seed = request->seed;
 	t->started = GetCurrentTimestamp();
 	t->rows = bm_rows_begin(request);
